@@ -1,0 +1,87 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "swift-leader-election",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "LeaderElection", targets: ["LeaderElection"]),
+        .library(name: "LeaderElectionFileSystem", targets: ["LeaderElectionFileSystem"]),
+        .library(name: "LeaderElectionSQLite", targets: ["LeaderElectionSQLite"]),
+        .library(name: "LeaderElectionTesting", targets: ["LeaderElectionTesting"]),
+        .executable(name: "elect", targets: ["elect"]),
+    ],
+    traits: [
+        .trait(name: "SQLite", description: "LeaderElectionSQLite; links the system's libsqlite3."),
+        .trait(
+            name: "ServiceLifecycle",
+            description: "ElectionService conforms to Service and takes part in graceful shutdown."
+        ),
+        .default(enabledTraits: ["SQLite", "ServiceLifecycle"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
+    ],
+    targets: [
+        // What users import.
+        .target(
+            name: "LeaderElection",
+            dependencies: [
+                "CElectionSystem",
+                .product(name: "Logging", package: "swift-log"),
+                .product(
+                    name: "ServiceLifecycle",
+                    package: "swift-service-lifecycle",
+                    condition: .when(traits: ["ServiceLifecycle"])
+                ),
+            ]
+        ),
+        .target(name: "LeaderElectionFileSystem", dependencies: ["LeaderElection", "ElectionFiles"]),
+        .target(
+            name: "LeaderElectionSQLite",
+            dependencies: [
+                "LeaderElection",
+                "ElectionFiles",
+                .target(name: "CElectionSQLite", condition: .when(traits: ["SQLite"])),
+            ]
+        ),
+        .target(name: "LeaderElectionTesting", dependencies: ["LeaderElection"]),
+        .executableTarget(
+            name: "elect",
+            dependencies: [
+                "LeaderElection",
+                "LeaderElectionFileSystem",
+                "LeaderElectionSQLite",
+                "CElectionSystem",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+
+        // Shared by the stores that live in files: directory watches, advisory locks, kinds of file systems.
+        .target(name: "ElectionFiles", dependencies: ["LeaderElection", "CElectionSystem"]),
+        .target(name: "CElectionSystem"),
+        .systemLibrary(
+            name: "CElectionSQLite",
+            pkgConfig: "sqlite3",
+            providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]
+        ),
+
+        .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+let strictSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+]
+for target in package.targets where [.regular, .executable, .test].contains(target.type) {
+    if target.name != "CElectionSystem" { target.swiftSettings = (target.swiftSettings ?? []) + strictSettings }
+}

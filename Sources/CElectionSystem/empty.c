@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+// SwiftPM wants one source file in a C target; everything is in the header.
+#include "CElectionSystem.h"

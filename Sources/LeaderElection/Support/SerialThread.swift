@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+
+internal import CElectionSystem
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Darwin
+#endif
+
+/// A thread of its own that runs jobs one after another, with timers on the boot clock.
+///
+/// Actors and tasks that live on it go on when user code blocks the whole cooperative pool: this is what keeps
+/// renewals on time. The same class serves providers whose C library blocks.
+package final class SerialThread: SerialExecutor, TaskExecutor {
+    /// Where the engine's decisions are made: one thread for all elections of the process.
+    package static let engine = SerialThread(name: "election")
+
+    private let core: Core
+
+    package init(name: String) {
+        core = Core()
+        Self.startThread(name: name) { [core] in core.run() }
+    }
+
+    deinit { core.stop() }
+
+    /// Runs `work` on this thread after everything that was handed over before.
+    package func execute(_ work: @escaping @Sendable () -> Void) {
+        core.submit(.closure(work))
+    }
+
+    /// Runs `action` on this thread at or soon after the deadline.
+    package func schedule(at deadline: ElectionInstant, _ action: @escaping @Sendable () -> Void) -> Timer {
+        Timer(id: core.addTimer(at: deadline, action), core: core)
+    }
+
+    package func enqueue(_ job: consuming ExecutorJob) {
+        core.submit(.job(UnownedJob(job), self))
+    }
+
+    package func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+
+    package func checkIsolated() {
+        precondition(isCurrent, "this runs only on the election thread")
+    }
+
+    package func isIsolatingCurrentContext() -> Bool? { isCurrent }
+
+    private var isCurrent: Bool { core.isCurrent }
+
+    private static func startThread(name: String, _ body: @escaping @Sendable () -> Void) {
+        final class Start: Sendable {
+            let name: String
+            let body: @Sendable () -> Void
+            init(name: String, body: @escaping @Sendable () -> Void) { (self.name, self.body) = (name, body) }
+        }
+        let start = Unmanaged.passRetained(Start(name: name, body: body)).toOpaque()
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        defer { pthread_attr_destroy(&attributes) }
+        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+        #if os(Linux)
+            var thread = pthread_t()
+            let code = pthread_create(&thread, &attributes, { argument in
+                let start = argument.map { Unmanaged<Start>.fromOpaque($0).takeRetainedValue() }
+                start.map { election_name_thread(String($0.name.prefix(15))) }
+                start?.body()
+                return nil
+            }, start)
+        #else
+            var thread: pthread_t?
+            let code = pthread_create(&thread, &attributes, { argument in
+                let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+                start.body()
+                return nil
+            }, start)
+        #endif
+        precondition(code == 0, "the system refuses to start a thread (error \(code))")
+    }
+
+    /// A timer of a ``SerialThread``.
+    package struct Timer: ElectionTimer {
+        fileprivate let id: UInt64
+        fileprivate let core: Core
+
+        package func cancel() { core.cancelTimer(id) }
+    }
+}
+
+extension SerialThread {
+    fileprivate enum Work {
+        case job(UnownedJob, SerialThread)
+        case closure(@Sendable () -> Void)
+
+        func run() {
+            switch self {
+            case .job(let job, let thread):
+                job.runSynchronously(
+                    isolatedTo: thread.asUnownedSerialExecutor(),
+                    taskExecutor: thread.asUnownedTaskExecutor()
+                )
+            case .closure(let work): work()
+            }
+        }
+    }
+
+    /// What the thread itself keeps: it outlives the ``SerialThread`` until the last job has run.
+    fileprivate final class Core: Sendable {
+        private struct State {
+            var work: [Work] = []
+            var timers = TimerQueue()
+            var isAsleep = false
+            var isStopped = false
+            var thread: UInt?
+        }
+
+        private let state = Mutex(State())
+        private let waker = ThreadWaker()
+
+        var isCurrent: Bool {
+            state.withLock { $0.thread == Self.currentThread }
+        }
+
+        private static var currentThread: UInt {
+            #if os(Linux)
+                pthread_self()
+            #else
+                UInt(bitPattern: pthread_self())
+            #endif
+        }
+
+        func submit(_ work: sending Work) {
+            let wasAsleep = state.withLock { state in
+                state.work.append(work)
+                defer { state.isAsleep = false }
+                return state.isAsleep
+            }
+            if wasAsleep { waker.wake() }
+        }
+
+        func addTimer(at deadline: ElectionInstant, _ action: @escaping @Sendable () -> Void) -> UInt64 {
+            let (id, mustWake) = state.withLock { state in
+                let earliest = state.timers.nextDeadline
+                let id = state.timers.add(at: deadline, action)
+                let mustWake = state.isAsleep && (earliest.map { deadline < $0 } ?? true)
+                if mustWake { state.isAsleep = false }
+                return (id, mustWake)
+            }
+            if mustWake { waker.wake() }
+            return id
+        }
+
+        func cancelTimer(_ id: UInt64) {
+            state.withLock { $0.timers.cancel(id) }
+        }
+
+        func stop() {
+            state.withLock { $0.isStopped = true }
+            waker.wake()
+        }
+
+        func run() {
+            state.withLock { $0.thread = Self.currentThread }
+            while true {
+                let now = ElectionInstant.now
+                enum Next {
+                    case run([Work])
+                    case sleep(ElectionInstant?)
+                    case end
+                }
+                let next: Next = state.withLock { state in
+                    while let action = state.timers.popDue(at: now) { state.work.append(.closure(action)) }
+                    if !state.work.isEmpty {
+                        let work = state.work
+                        state.work = []
+                        return .run(work)
+                    }
+                    if state.isStopped { return .end }
+                    state.isAsleep = true
+                    return .sleep(state.timers.nextDeadline)
+                }
+                switch next {
+                case .run(let work): for item in work { item.run() }
+                case .sleep(let deadline):
+                    waker.wait(until: deadline)
+                    state.withLock { $0.isAsleep = false }
+                case .end:
+                    waker.close()
+                    return
+                }
+            }
+        }
+    }
+}
