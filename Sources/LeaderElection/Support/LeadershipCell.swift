@@ -13,7 +13,7 @@ final class LeadershipCell: Sendable {
 
     private let clock: any ElectionClock
     private let usesSystemClock: Bool
-    /// The boot-clock nanosecond at which the claim ends. Written last when a claim begins: it publishes the rest.
+    /// The boot-clock nanosecond at which the claim ends; written last when a claim begins: it publishes the rest.
     private let deadlineNanoseconds = Atomic<Int64>(LeadershipCell.none)
     /// Wall-clock nanoseconds from which on the claim is void; see ``ElectionClock/wallNanoseconds``.
     private let wallLimit = Atomic<Int64>(0)
