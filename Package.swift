@@ -70,6 +70,10 @@ let package = Package(
         ),
 
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
+        .testTarget(
+            name: "LeaderElectionTestingTests",
+            dependencies: ["LeaderElection", "LeaderElectionTesting"]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )
