@@ -72,7 +72,10 @@ let package = Package(
             providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]
         ),
 
-        .testTarget(name: "ElectionFilesTests", dependencies: ["ElectionFiles", "CElectionSystem"]),
+        .testTarget(
+            name: "LeaderElectionFileSystemTests",
+            dependencies: ["LeaderElectionFileSystem", "ElectionFiles", "CElectionSystem", "LeaderElectionTesting"]
+        ),
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
     ],
     swiftLanguageModes: [.v6]
