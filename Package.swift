@@ -38,7 +38,10 @@ let package = Package(
                 ),
             ]
         ),
-        .target(name: "LeaderElectionFileSystem", dependencies: ["LeaderElection", "ElectionFiles"]),
+        .target(
+            name: "LeaderElectionFileSystem",
+            dependencies: ["LeaderElection", "ElectionFiles", .product(name: "Logging", package: "swift-log")]
+        ),
         .target(
             name: "LeaderElectionSQLite",
             dependencies: [
@@ -69,6 +72,7 @@ let package = Package(
             providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]
         ),
 
+        .testTarget(name: "ElectionFilesTests", dependencies: ["ElectionFiles", "CElectionSystem"]),
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
     ],
     swiftLanguageModes: [.v6]
