@@ -48,6 +48,7 @@ let package = Package(
                 "LeaderElection",
                 "ElectionFiles",
                 .target(name: "CElectionSQLite", condition: .when(traits: ["SQLite"])),
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(name: "LeaderElectionTesting", dependencies: ["LeaderElection"]),
@@ -73,6 +74,10 @@ let package = Package(
         ),
 
         .testTarget(name: "ElectionFilesTests", dependencies: ["ElectionFiles", "CElectionSystem"]),
+        .testTarget(
+            name: "LeaderElectionSQLiteTests",
+            dependencies: ["LeaderElection", "LeaderElectionSQLite", "LeaderElectionTesting", "ElectionFiles"]
+        ),
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
     ],
     swiftLanguageModes: [.v6]

@@ -13,18 +13,18 @@
         let directory: String
         /// The name of the database's file.
         let name: String
-        private let path: String
+        private let paths: [String]
         private let files: [FileIdentity?]
 
         /// Opens the database and makes the tables if there are none.
         ///
         /// - Parameters:
-        ///   - now: the boot clock, and `domain` within which it can be compared.
+        ///   - clock: the boot clock, and `domain` within which it can be compared.
         ///   - largestLease: how long a lease may last that a database before this one has granted.
         init(
             path: String,
             createIfMissing: Bool,
-            now: () -> ElectionInstant,
+            clock: any ElectionClock,
             domain: String,
             largestLease: Duration
         ) throws {
@@ -44,7 +44,8 @@
             else {
                 throw ElectionError(.storeUnavailable, "the database \(path) disappeared while it was opened")
             }
-            self.path = path
+            // A symbolic link that is set to another database counts as a replacement, too.
+            paths = [path, resolved + "-wal", resolved + "-shm"]
             directory = slash == resolved.startIndex ? "/" : String(resolved[..<slash])
             name = String(resolved[resolved.index(after: slash)...])
             let isNew = try handle.execute(
@@ -54,10 +55,10 @@
             try Self.prepareTables(
                 handle,
                 path,
-                StoreIdentity(file: file, domain: domain, now: now),
+                StoreIdentity(file: file, domain: domain, clock: clock),
                 ifNewWait: hasPredecessor ? largestLease : nil
             )
-            files = try Self.identities(path)
+            files = try Self.identities(paths)
             guard !handle.hasMoved else {
                 throw ElectionError(.storeUnavailable, "the database \(path) was replaced while it was opened")
             }
@@ -67,7 +68,7 @@
         ///
         /// Whoever opens the path after one of its files was replaced sees another database than we do.
         var isIntact: Bool {
-            guard let now = try? Self.identities(path) else { return false }
+            guard let now = try? Self.identities(paths) else { return false }
             return zip(files, now).allSatisfy { $0?.isSameLinkedFile(as: $1) ?? false }
         }
 
@@ -91,15 +92,15 @@
             return last
         }
 
-        private static func identities(_ path: String) throws -> [FileIdentity?] {
-            try [path, path + "-wal", path + "-shm"].map { try FileIdentity(path: $0, followingLink: true) }
+        private static func identities(_ paths: [String]) throws -> [FileIdentity?] {
+            try paths.map { try FileIdentity(path: $0, followingLink: true) }
         }
 
         /// What tells this file from a copy of it.
         private struct StoreIdentity {
             var file: FileIdentity
             var domain: String
-            var now: () -> ElectionInstant
+            var clock: any ElectionClock
         }
 
         private static func prepareTables(
@@ -117,12 +118,13 @@
                     // Another process may have been faster.
                     guard try isMissing() else { return }
                     try handle.execute(LeaseQuery.schema)
-                    let end = wait.map { identity.now() + $0 }?.nanoseconds ?? 0
+                    let end = wait.map { identity.clock.now + $0 }?.nanoseconds ?? 0
                     try handle.execute(
-                        """
-                        INSERT INTO leader_election_store VALUES
-                        (\(LeaseQuery.schemaVersion), '\(inode)', '\(identity.domain)', \(end))
-                        """
+                        "INSERT INTO leader_election_store VALUES (?1, ?2, ?3, ?4)",
+                        .integer(LeaseQuery.schemaVersion),
+                        .text(inode),
+                        .text(identity.domain),
+                        .integer(end)
                     )
                 }
             }
@@ -139,12 +141,12 @@
             try handle.transaction(.beginImmediate) {
                 guard try handle.execute("SELECT file_identity FROM leader_election_store") != inode else { return }
                 let longest = try handle.execute("SELECT coalesce(max(ttl_ms), 0) FROM leader_election_lease")
-                let end = identity.now() + .milliseconds(longest.flatMap { Int64($0) } ?? 0)
+                let end = identity.clock.now + .milliseconds(longest.flatMap { Int64($0) } ?? 0)
                 try handle.execute(
-                    """
-                    UPDATE leader_election_store SET file_identity = '\(inode)', clock_domain = '\(identity.domain)',
-                    grants_after_ns = \(end.nanoseconds)
-                    """
+                    "UPDATE leader_election_store SET file_identity = ?1, clock_domain = ?2, grants_after_ns = ?3",
+                    .text(inode),
+                    .text(identity.domain),
+                    .integer(end.nanoseconds)
                 )
             }
         }

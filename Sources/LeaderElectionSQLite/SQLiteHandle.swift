@@ -55,7 +55,7 @@
 
         /// Runs statements that are not worth preparing for good; the first column of the last row is returned.
         @discardableResult
-        func execute(_ sql: String) throws -> String? {
+        func execute(_ sql: String, _ values: SQLiteValue...) throws -> String? {
             var rest: String = sql
             var last: String?
             while !rest.isEmpty {
@@ -69,6 +69,7 @@
                 guard code == SQLITE_OK else { throw SQLiteFailure(code: code, database: database) }
                 rest = String(decoding: Array(rest.utf8).dropFirst(consumed), as: UTF8.self)
                 guard let statement else { break }
+                try bind(values, to: statement)
                 try forEachRow(of: statement) { last = $0.text(0) }
             }
             return last
@@ -82,10 +83,7 @@
                 sqlite3_reset(statement)
                 sqlite3_clear_bindings(statement)
             }
-            for (index, value) in values.enumerated() {
-                let code = bind(value, to: statement, at: Int32(index + 1))
-                guard code == SQLITE_OK else { throw SQLiteFailure(code: code, database: database) }
-            }
+            try bind(values, to: statement)
             try forEachRow(of: statement, eachRow)
         }
 
@@ -128,6 +126,13 @@
             guard code == SQLITE_OK, let statement else { throw SQLiteFailure(code: code, database: database) }
             statements[query.rawValue] = statement
             return statement
+        }
+
+        private func bind(_ values: [SQLiteValue], to statement: OpaquePointer) throws {
+            for (index, value) in values.enumerated() {
+                let code = bind(value, to: statement, at: Int32(index + 1))
+                guard code == SQLITE_OK else { throw SQLiteFailure(code: code, database: database) }
+            }
         }
 
         private func bind(_ value: SQLiteValue, to statement: OpaquePointer, at index: Int32) -> Int32 {

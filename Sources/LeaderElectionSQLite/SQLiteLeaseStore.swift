@@ -39,6 +39,7 @@
         var lastChange: Int64 = 0
         var mustResync = false
         var hasWarned = false
+        var isOnNetwork = false
         private lazy var unknownDomain = "unknown/\(Nonce())"
 
         nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
@@ -94,7 +95,10 @@
                     }
                 }
                 announce()
-                interest.subtract(requests.lazy.map(\.group))
+                // Everybody who waits was just told, and asks again if still interested.
+                for (request, answer) in zip(requests, answers) {
+                    if case .released = answer { interest.remove(request.group) }
+                }
                 return answers
             } catch {
                 return requests.map { _ in .unknown(error) }
@@ -122,6 +126,23 @@
             }
         }
 
+        func startHints() {
+            // A store that is away now is watched as soon as a call finds it.
+            if (try? open()) == nil { mustResync = true }
+            watchIfWanted()
+        }
+
+        /// Closes everything on this thread; that may write to the disk.
+        func shutDown() {
+            watcher = nil
+            connection = nil
+            processLock.withLock { $0 = nil }
+        }
+
+        func execute(_ sql: String) throws {
+            try open().handle.execute(sql)
+        }
+
         // MARK: - Transactions
 
         private func acquireOnce(
@@ -133,6 +154,7 @@
             var wanted: [Int] = []
             var ended: Set<String> = []
             var living: Set<String> = []
+            let canProve = settings.detectProcessDeath && !isOnNetwork
             // Readers never wait for a writer: a candidate that waits costs the others nothing.
             try connection.handle.transaction(.begin) {
                 let now = settings.clock.now
@@ -142,7 +164,7 @@
                     case .success(nil): wanted.append(index)
                     case .success(let row?):
                         if row.mayBeTaken(by: request, at: now, in: domain)
-                            || connection.hasEnded(row.processLock, &ended, &living)
+                            || (canProve && connection.hasEnded(row.processLock, &ended, &living))
                         {
                             wanted.append(index)
                         } else {
@@ -152,11 +174,11 @@
                 }
             }
             guard !wanted.isEmpty else { return }
-            let processLock = prepareProcessLock(connection)?.name
-            let removed = try write(connection) { now, domain, change in
+            let processLock = try prepareProcessLock(connection)?.name
+            let (removed, change) = try write(connection) { now, domain, change in
                 if let wait = try connection.quarantine(at: now, in: domain) {
                     for index in wanted { answers[index] = wait }
-                    return Set<String>()
+                    return (Set<String>(), change)
                 }
                 var removed: Set<String> = []
                 for index in wanted {
@@ -169,8 +191,10 @@
                     }
                     answers[index] = try grant(request, connection, now, domain, change, processLock)
                 }
-                return removed
+                return (removed, change)
             }
+            // Our own grants are no news to us, unless foreign ones came before them.
+            if removed.isEmpty, lastChange == change - 1 { lastChange = change }
             for name in removed { connection.removeProcessFile(name) }
             announce()
         }
@@ -195,7 +219,7 @@
                 .integer(now.nanoseconds),
                 .integer((now + request.leaseDuration).nanoseconds),
                 .text(domain),
-                SQLiteValue(processLock),
+                SQLiteValue(settings.detectProcessDeath ? processLock : nil),
                 .integer(settings.clock.wallNanoseconds / 1_000_000),
                 .integer(change),
                 SQLiteValue(request.previousNonce),
