@@ -48,6 +48,7 @@ let package = Package(
                 "LeaderElection",
                 "ElectionFiles",
                 .target(name: "CElectionSQLite", condition: .when(traits: ["SQLite"])),
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(name: "LeaderElectionTesting", dependencies: ["LeaderElection"]),
@@ -75,6 +76,10 @@ let package = Package(
         .testTarget(
             name: "LeaderElectionFileSystemTests",
             dependencies: ["LeaderElectionFileSystem", "ElectionFiles", "CElectionSystem", "LeaderElectionTesting"]
+        ),
+        .testTarget(
+            name: "LeaderElectionSQLiteTests",
+            dependencies: ["LeaderElection", "LeaderElectionSQLite", "LeaderElectionTesting", "ElectionFiles"]
         ),
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
         .testTarget(

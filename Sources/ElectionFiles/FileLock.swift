@@ -121,6 +121,15 @@ package final class FileLock: Sendable {
         }
     }
 
+    /// Makes the watchers of the directory receive ``DirectoryEvent/modified(_:)``, once the lock is armed.
+    package func wakeWatchers() {
+        state.withLock { state in
+            guard state.sentinel >= 0 else { return }
+            var byte: UInt8 = 0
+            _ = pwrite(state.sentinel, &byte, 1, 0)
+        }
+    }
+
     /// Whether the path still leads to the file that was locked.
     package func isIntact() throws(FileError) -> Bool {
         let descriptor = state.withLock { $0.descriptor }
