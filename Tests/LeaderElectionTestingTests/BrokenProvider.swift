@@ -40,6 +40,7 @@ final class BrokenProvider: PushingProvider {
         case groupsAreNormalized
         case groupsAreCutShort
         case groupsAreDecoded
+        case groupsMustBeShort
         case leaseNeverEnds
         case remainingIsConstant
         case remainingIsTooLong
@@ -88,6 +89,7 @@ final class BrokenProvider: PushingProvider {
 
     func validate(_ group: ElectionGroup, leaseDuration: Duration) throws {
         if defect == .minimumIsNotChecked { return }
+        if defect == .groupsMustBeShort, group.name.utf8.count > 100 { throw Refused() }
         try InMemoryElectionProvider(store: store).validate(group, leaseDuration: leaseDuration)
     }
 

@@ -8,7 +8,7 @@ import Testing
 @Suite("Conformance suite")
 struct ConformanceSuiteTests {
     private static let capabilities: ProviderConformance.Capabilities = [
-        .expiry, .remaining, .observedTakeover, .hints, .wipe, .crash,
+        .expiry, .remaining, .observedTakeover, .hints, .wipe, .crash, .everyGroupName,
     ]
 
     private func fixture(_ defect: BrokenProvider.Defect?) -> ProviderConformance {
@@ -69,7 +69,9 @@ struct ConformanceSuiteTests {
         #expect(!plain.isEmpty)
         let store = InMemoryElectionStore(clock: ManualClock())
         let bare = ProviderConformance(makeProvider: { InMemoryElectionProvider(store: store) })
-        let dependent = ProviderConformance.cases.filter { !$0.requires.isDisjoint(with: [.expiry, .wipe, .crash]) }
+        let dependent = ProviderConformance.cases.filter {
+            !$0.requires.isDisjoint(with: [.expiry, .wipe, .crash])
+        }
         #expect(dependent.count > 10)
         for conformanceCase in dependent {
             await #expect(throws: ConformanceFailure.self, "\(conformanceCase)") { try await conformanceCase.run(bare) }

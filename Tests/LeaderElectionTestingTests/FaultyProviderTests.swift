@@ -48,7 +48,7 @@ struct FaultyProviderTests {
     @Test(
         "without rules it conforms as the provider that it wraps",
         arguments: ProviderConformance.cases(
-            for: [.expiry, .remaining, .observedTakeover, .hints, .wipe]
+            for: [.expiry, .remaining, .observedTakeover, .hints, .wipe, .everyGroupName]
         )
     )
     func conforms(_ conformanceCase: ProviderConformance.Case) async throws {
