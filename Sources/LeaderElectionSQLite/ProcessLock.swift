@@ -56,8 +56,10 @@
     }
 
     extension SQLiteConnection {
-        /// Whether a name can be that of a process's file. No other file is ever opened, whatever the table says:
-        /// closing a file of the database would drop SQLite's locks on it.
+        /// Whether a name can be that of a process's file.
+        ///
+        /// No other file is ever opened, whatever the table says: closing a file of the database would drop SQLite's
+        /// locks on it.
         static func isProcessFile(_ file: String, of database: String) -> Bool {
             let prefix = ProcessLock.prefix(of: database)
             return file.hasPrefix(prefix) && Nonce(file.dropFirst(prefix.count)) != nil

@@ -48,9 +48,10 @@
             paths = [path, resolved + "-wal", resolved + "-shm"]
             directory = slash == resolved.startIndex ? "/" : String(resolved[..<slash])
             name = String(resolved[resolved.index(after: slash)...])
-            let isNew = try handle.execute(
-                "SELECT count(*) FROM sqlite_schema WHERE name = 'leader_election_store'"
-            ) == "0"
+            let isNew =
+                try handle.execute(
+                    "SELECT count(*) FROM sqlite_schema WHERE name = 'leader_election_store'"
+                ) == "0"
             let hasPredecessor = isNew && Self.anyProcessLives(directory: directory, database: name)
             try Self.prepareTables(
                 handle,

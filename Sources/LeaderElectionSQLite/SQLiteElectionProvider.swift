@@ -16,6 +16,7 @@
     public final class SQLiteElectionProvider: ElectionProvider, PushingProvider {
         let store: SQLiteLeaseStore
 
+        /// One durable authority, timed by the machine, that tells of releases and of the death of processes.
         public let guarantees = ProviderGuarantees(
             exclusion: .durableAuthority,
             expiry: .serverTimed,
@@ -77,22 +78,27 @@
             store.thread.execute { [store] in store.assumeIsolated { $0.shutDown() } }
         }
 
+        /// One write transaction for everything that looks free, and none at all if nothing does.
         public func acquire(_ requests: [AcquireRequest]) async throws -> [AcquireAnswer] {
             await store.acquire(requests, until: Self.deadline(requests.lazy.map(\.timeout).min()))
         }
 
+        /// One write transaction for all leases.
         public func renew(_ requests: [RenewRequest]) async throws -> [RenewAnswer] {
             await store.renew(requests, until: Self.deadline(requests.lazy.map(\.timeout).min()))
         }
 
+        /// One write transaction for all leases; the rows stay, with their terms.
         public func release(_ requests: [ReleaseRequest]) async throws -> [ReleaseAnswer] {
             await store.release(requests, until: Self.deadline(requests.lazy.map(\.timeout).min()))
         }
 
+        /// One read transaction for all groups.
         public func holders(of groups: [ElectionGroup]) async throws -> [HolderAnswer] {
             await store.holders(of: groups, until: Self.deadline(.seconds(1)))
         }
 
+        /// Watches the directory of the database.
         public func hints(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription {
             let subscription = store.subscribers.add(receive)
             store.thread.execute { [store] in

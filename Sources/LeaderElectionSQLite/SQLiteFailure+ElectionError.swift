@@ -21,7 +21,8 @@
                         "another connection kept the database \(path) locked for the whole time allowed; "
                             + "keep foreign transactions on it short"
                     )
-                case .full: (.storeUnavailable, "no space is left for the database \(path); free some, or raise the quota")
+                case .full:
+                    (.storeUnavailable, "no space is left for the database \(path); free some, or raise the quota")
                 case .readOnly:
                     (.storeRefused, "the database \(path) is read-only; let this user write to it and to its directory")
                 case .permission:
@@ -43,11 +44,14 @@
 
         private static func cannotOpen(_ path: String) -> (ElectionError.Code, String) {
             if access(path, R_OK | W_OK) != 0, errno != ENOENT {
-                return (.storeRefused, "the database \(path) cannot be opened; let this user write to it and its directory")
+                return (
+                    .storeRefused,
+                    "the database \(path) cannot be opened; let this user write to it and to its directory"
+                )
             }
             return (
                 .storeUnavailable,
-                "the database \(path) cannot be opened; check that it exists and that this user may write to its directory"
+                "the database \(path) cannot be opened; check that it exists and that its directory can be written to"
             )
         }
     }

@@ -70,24 +70,16 @@
             guard !isOnNetwork else { return nil }
             let present = processLock.withLock { $0 }
             if let present, present.isIntact, present.directory == connection.directory { return present }
-            let ended = connection.endedProcessFiles()
-            if !ended.isEmpty {
-                try write(connection) { _, _, change in
-                    for file in ended {
-                        try connection.handle.run(.endProcess, .text(file), .integer(change))
-                    }
-                }
-                for file in ended { connection.removeProcessFile(file) }
-            }
+            try removeEndedProcesses(connection)
             do {
                 let made = try ProcessLock(directory: connection.directory, database: connection.name)
                 processLock.withLock { $0 = made }
                 inbox.ignoredFile = made.name
                 return made
             } catch {
-                settings.logger?.warning(
+                warnOnce(
                     "no file beside the database: others will notice the death of this process only by its lease",
-                    metadata: place.merging(["error": "\(error)"]) { $1 }
+                    cause: error
                 )
                 return nil
             }
@@ -119,10 +111,26 @@
             }
         }
 
-        private func warnOnce(_ message: Logger.Message) {
-            guard !hasWarned else { return }
-            hasWarned = true
-            settings.logger?.warning(message, metadata: place)
+        /// Frees the leases of processes that are gone, and removes their files.
+        private func removeEndedProcesses(_ connection: SQLiteConnection) throws {
+            guard settings.detectProcessDeath else { return }
+            let ended = connection.endedProcessFiles()
+            guard !ended.isEmpty else { return }
+            do {
+                try write(connection) { _, change in
+                    for file in ended {
+                        try connection.handle.run(.endProcess, .text(file), .integer(change))
+                    }
+                }
+                for file in ended { connection.removeProcessFile(file) }
+            } catch let failure as SQLiteFailure where failure.kind == .busy {
+                // Not worth waiting for: whoever wants one of these leases looks at its file again.
+            }
+        }
+
+        private func warnOnce(_ message: Logger.Message, cause: (any Error)? = nil) {
+            guard warnings.insert("\(message)").inserted else { return }
+            settings.logger?.warning(message, metadata: cause.map { place.merging(["error": "\($0)"]) { $1 } } ?? place)
         }
 
         private var place: Logger.Metadata { ["path": "\(settings.path)"] }

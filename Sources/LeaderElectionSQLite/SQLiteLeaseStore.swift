@@ -38,7 +38,8 @@
         /// The newest change that subscribers know of, or that is our own.
         var lastChange: Int64 = 0
         var mustResync = false
-        var hasWarned = false
+        /// What was warned of, each only once.
+        var warnings: Set<String> = []
         var isOnNetwork = false
         private lazy var unknownDomain = "unknown/\(Nonce())"
 
@@ -69,7 +70,8 @@
         func renew(_ requests: [RenewRequest], until deadline: ElectionInstant) async -> [RenewAnswer] {
             do {
                 return try await attempt(until: deadline) { connection in
-                    try write(connection) { now, domain, _ in
+                    let domain = clockDomain
+                    return try write(connection) { now, _ in
                         try requests.map { try renewOne($0, connection, now, domain) }
                     }
                 }
@@ -81,7 +83,7 @@
         func release(_ requests: [ReleaseRequest], until deadline: ElectionInstant) async -> [ReleaseAnswer] {
             do {
                 let answers: [ReleaseAnswer] = try await attempt(until: deadline) { connection in
-                    try write(connection) { _, _, change in
+                    try write(connection) { _, change in
                         try requests.map { request in
                             try connection.handle.run(
                                 .release,
@@ -155,6 +157,8 @@
             var ended: Set<String> = []
             var living: Set<String> = []
             let canProve = settings.detectProcessDeath && !isOnNetwork
+            // Also for a candidate that only waits: when its turn comes, nothing is left to prepare.
+            let processLock = try prepareProcessLock(connection)?.name
             // Readers never wait for a writer: a candidate that waits costs the others nothing.
             try connection.handle.transaction(.begin) {
                 let now = settings.clock.now
@@ -174,8 +178,7 @@
                 }
             }
             guard !wanted.isEmpty else { return }
-            let processLock = try prepareProcessLock(connection)?.name
-            let (removed, change) = try write(connection) { now, domain, change in
+            let (removed, change) = try write(connection) { now, change in
                 if let wait = try connection.quarantine(at: now, in: domain) {
                     for index in wanted { answers[index] = wait }
                     return (Set<String>(), change)
@@ -256,13 +259,13 @@
         /// One immediate transaction; the clock is read when the write lock is held.
         func write<Result>(
             _ connection: SQLiteConnection,
-            _ body: (_ now: ElectionInstant, _ domain: String, _ change: Int64) throws -> Result
+            _ body: (_ now: ElectionInstant, _ change: Int64) throws -> Result
         ) throws -> Result {
             try connection.handle.transaction(.beginImmediate) {
                 writeTransactions.add(1, ordering: .relaxed)
                 var change: Int64 = 0
                 try connection.handle.run(.lastChange) { change = $0.integer(0) + 1 }
-                return try body(settings.clock.now, clockDomain, change)
+                return try body(settings.clock.now, change)
             }
         }
 

@@ -212,7 +212,8 @@
         }
 
         @Test func metadataMayBeWrittenByHand() {
-            #expect(MetadataText.decode(" { \"a\" : \"\\u0041\\n\\/\\ud83d\\uddf3\" , \"b\":\"\"} ") == ["a": "A\n/🗳", "b": ""])
+            let text = " { \"a\" : \"\\u0041\\n\\/\\ud83d\\uddf3\" , \"b\":\"\"} "
+            #expect(MetadataText.decode(text) == ["a": "A\n/🗳", "b": ""])
         }
     }
 #endif
