@@ -73,12 +73,19 @@ let package = Package(
             providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]
         ),
 
-        .testTarget(name: "ElectionFilesTests", dependencies: ["ElectionFiles", "CElectionSystem"]),
+        .testTarget(
+            name: "LeaderElectionFileSystemTests",
+            dependencies: ["LeaderElectionFileSystem", "ElectionFiles", "CElectionSystem", "LeaderElectionTesting"]
+        ),
         .testTarget(
             name: "LeaderElectionSQLiteTests",
             dependencies: ["LeaderElection", "LeaderElectionSQLite", "LeaderElectionTesting", "ElectionFiles"]
         ),
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
+        .testTarget(
+            name: "LeaderElectionTestingTests",
+            dependencies: ["LeaderElection", "LeaderElectionTesting"]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -20,12 +20,15 @@ package struct FileIdentity: Hashable, Sendable {
     package let isLinked: Bool
     /// Whether it is a plain file rather than a directory, a pipe, or a device.
     package let isRegularFile: Bool
+    /// Whether it is a directory.
+    package let isDirectory: Bool
 
     private init(_ status: stat) {
         device = UInt64(truncatingIfNeeded: status.st_dev)
         inode = UInt64(truncatingIfNeeded: status.st_ino)
         isLinked = status.st_nlink > 0
         isRegularFile = status.st_mode & S_IFMT == S_IFREG
+        isDirectory = status.st_mode & S_IFMT == S_IFDIR
     }
 
     /// The file behind an open descriptor.

@@ -21,6 +21,9 @@ package struct FileError: Error, Hashable, CustomStringConvertible {
         (self.call, self.path, self.code) = (call, path, code)
     }
 
+    /// Whether this process, or the machine, has too many files open.
+    package var isOutOfDescriptors: Bool { code == EMFILE || code == ENFILE }
+
     package var description: String {
         // The text of a known error number is a constant: this is safe from any thread.
         let text = strerror(code).map { String(cString: $0) } ?? "unknown error"

@@ -97,6 +97,15 @@ package func overwriteFile(
     return true
 }
 
+/// Removes a file; none there is fine.
+package func removeFile(_ path: String) throws(FileError) {
+    do {
+        try systemCall("unlink", path) { unlink(path) }
+    } catch let error where error.code == ENOENT {
+        // Somebody else was faster.
+    }
+}
+
 private func writeAll(_ bytes: [UInt8], to descriptor: Int32, at offset: Int, path: String) throws(FileError) {
     var written = 0
     while written < bytes.count {

@@ -10,17 +10,20 @@ public struct SystemClock: ElectionClock {
     /// The machine's clocks.
     public init() {}
 
+    /// The boot clock, read now.
     public var now: ElectionInstant { .now }
 
+    /// The wall clock, at most 4 ms old.
     public var wallNanoseconds: Int64 {
         #if os(Linux)
-            // Coarse: 4 ms of granularity do not matter to a guard with a second of slack, and it costs a fifth.
-            Self.read(CLOCK_REALTIME_COARSE)
+        // Coarse: 4 ms of granularity do not matter to a guard with a second of slack, and it costs a fifth.
+        Self.read(CLOCK_REALTIME_COARSE)
         #else
-            Self.read(CLOCK_REALTIME)
+        Self.read(CLOCK_REALTIME)
         #endif
     }
 
+    /// Calls `action` on the engine's thread at or soon after `deadline`.
     public func schedule(
         at deadline: ElectionInstant,
         _ action: @escaping @Sendable () -> Void
@@ -39,9 +42,9 @@ extension ElectionInstant {
     /// The machine's boot clock, read now.
     package static var now: ElectionInstant {
         #if os(Linux)
-            ElectionInstant(nanoseconds: SystemClock.read(CLOCK_BOOTTIME))
+        ElectionInstant(nanoseconds: SystemClock.read(CLOCK_BOOTTIME))
         #else
-            ElectionInstant(nanoseconds: SystemClock.read(CLOCK_MONOTONIC))
+        ElectionInstant(nanoseconds: SystemClock.read(CLOCK_MONOTONIC))
         #endif
     }
 }
