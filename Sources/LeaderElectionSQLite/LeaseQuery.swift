@@ -40,6 +40,9 @@
             nonce = NULL, holder = NULL, incarnation = NULL, meta = NULL, process_lock = NULL
             """
 
+        /// Only a lease that still runs is the same lease when it is asked for again; after that it is a new term.
+        private static let isOurs = "lease.nonce = ?2 AND lease.clock_domain = ?9 AND lease.deadline_ns > ?7"
+
         /// 1 group · 2 nonce · 3 holder · 4 incarnation · 5 metadata · 6 ttl · 7 now · 8 deadline · 9 clock domain ·
         /// 10 process lock · 11 wall clock in ms · 12 change · 13 previous nonce · 14, 15 observed term and sequence.
         private static let acquireSQL = """
@@ -47,9 +50,9 @@
                 (grp, term, nonce, holder, incarnation, meta, ttl_ms, seq, clock_domain, deadline_ns, process_lock, changed)
             VALUES (?1, max(1, ?11), ?2, ?3, ?4, ?5, ?6, 0, ?9, ?8, ?10, ?12)
             ON CONFLICT (grp) DO UPDATE SET
-                term = iif(lease.nonce = ?2, lease.term, max(lease.term + 1, excluded.term)),
-                seq = iif(lease.nonce = ?2, lease.seq + 1, 0),
-                changed = iif(lease.nonce = ?2, lease.changed, excluded.changed),
+                term = iif(\(isOurs), lease.term, max(lease.term + 1, excluded.term)),
+                seq = iif(\(isOurs), lease.seq + 1, 0),
+                changed = iif(\(isOurs), lease.changed, excluded.changed),
                 nonce = excluded.nonce, holder = excluded.holder, incarnation = excluded.incarnation,
                 meta = excluded.meta, ttl_ms = excluded.ttl_ms, clock_domain = excluded.clock_domain,
                 deadline_ns = excluded.deadline_ns, process_lock = excluded.process_lock
