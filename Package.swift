@@ -54,11 +54,12 @@ let package = Package(
                 "LeaderElection",
                 "LeaderElectionFileSystem",
                 "LeaderElectionSQLite",
-                "CElectionSystem",
+                "CElectCommand",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        .target(name: "CElectCommand"),
 
         // Shared by the stores that live in files: directory watches, advisory locks, kinds of file systems.
         .target(name: "ElectionFiles", dependencies: ["LeaderElection", "CElectionSystem"]),
@@ -70,6 +71,12 @@ let package = Package(
         ),
 
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
+        .testTarget(name: "ElectTests", dependencies: ["elect"]),
+        .testTarget(
+            name: "ElectCommandTests",
+            dependencies: ["elect"],
+            path: "IntegrationTests/ElectCommandTests"
+        ),
     ],
     swiftLanguageModes: [.v6]
 )
@@ -83,5 +90,5 @@ let strictSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ImmutableWeakCaptures"),
 ]
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
-    if target.name != "CElectionSystem" { target.swiftSettings = (target.swiftSettings ?? []) + strictSettings }
+    if !["CElectionSystem", "CElectCommand"].contains(target.name) { target.swiftSettings = (target.swiftSettings ?? []) + strictSettings }
 }
