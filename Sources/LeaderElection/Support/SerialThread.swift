@@ -4,11 +4,11 @@ internal import CElectionSystem
 internal import Synchronization
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 /// A thread of its own that runs jobs one after another, with timers on the boot clock.
@@ -64,20 +64,30 @@ package final class SerialThread: SerialExecutor, TaskExecutor {
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
         #if os(Linux)
-            var thread = pthread_t()
-            let code = pthread_create(&thread, &attributes, { argument in
+        var thread = pthread_t()
+        let code = pthread_create(
+            &thread,
+            &attributes,
+            { argument in
                 let start = argument.map { Unmanaged<Start>.fromOpaque($0).takeRetainedValue() }
                 start.map { election_name_thread(String($0.name.prefix(15))) }
                 start?.body()
                 return nil
-            }, start)
+            },
+            start
+        )
         #else
-            var thread: pthread_t?
-            let code = pthread_create(&thread, &attributes, { argument in
+        var thread: pthread_t?
+        let code = pthread_create(
+            &thread,
+            &attributes,
+            { argument in
                 let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
                 start.body()
                 return nil
-            }, start)
+            },
+            start
+        )
         #endif
         precondition(code == 0, "the system refuses to start a thread (error \(code))")
     }
@@ -127,9 +137,9 @@ extension SerialThread {
 
         private static var currentThread: UInt {
             #if os(Linux)
-                pthread_self()
+            pthread_self()
             #else
-                UInt(bitPattern: pthread_self())
+            UInt(bitPattern: pthread_self())
             #endif
         }
 

@@ -14,10 +14,10 @@ public struct SystemClock: ElectionClock {
 
     public var wallNanoseconds: Int64 {
         #if os(Linux)
-            // Coarse: 4 ms of granularity do not matter to a guard with a second of slack, and it costs a fifth.
-            Self.read(CLOCK_REALTIME_COARSE)
+        // Coarse: 4 ms of granularity do not matter to a guard with a second of slack, and it costs a fifth.
+        Self.read(CLOCK_REALTIME_COARSE)
         #else
-            Self.read(CLOCK_REALTIME)
+        Self.read(CLOCK_REALTIME)
         #endif
     }
 
@@ -39,9 +39,9 @@ extension ElectionInstant {
     /// The machine's boot clock, read now.
     package static var now: ElectionInstant {
         #if os(Linux)
-            ElectionInstant(nanoseconds: SystemClock.read(CLOCK_BOOTTIME))
+        ElectionInstant(nanoseconds: SystemClock.read(CLOCK_BOOTTIME))
         #else
-            ElectionInstant(nanoseconds: SystemClock.read(CLOCK_MONOTONIC))
+        ElectionInstant(nanoseconds: SystemClock.read(CLOCK_MONOTONIC))
         #endif
     }
 }

@@ -3,11 +3,11 @@
 internal import CElectionSystem
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 /// Lets one thread sleep until another wakes it or the boot clock reaches a deadline.
@@ -16,77 +16,77 @@ internal import CElectionSystem
 /// suspended fires right after it resumes.
 struct ThreadWaker: Sendable {
     #if os(Linux)
-        private let event = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
-        private let timer = timerfd_create(
-            CLOCK_BOOTTIME,
-            Int32(TFD_CLOEXEC) | Int32(TFD_NONBLOCK)
-        )
+    private let event = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
+    private let timer = timerfd_create(
+        CLOCK_BOOTTIME,
+        Int32(TFD_CLOEXEC) | Int32(TFD_NONBLOCK)
+    )
 
-        init() {
-            precondition(event >= 0 && timer >= 0, "no file descriptor left for the election thread (errno \(errno))")
-        }
+    init() {
+        precondition(event >= 0 && timer >= 0, "no file descriptor left for the election thread (errno \(errno))")
+    }
 
-        func wake() {
-            var one: UInt64 = 1
-            _ = write(event, &one, 8)
-        }
+    func wake() {
+        var one: UInt64 = 1
+        _ = write(event, &one, 8)
+    }
 
-        /// Returns when woken, at the deadline, or now and then for no reason.
-        func wait(until deadline: ElectionInstant?) {
-            var spec = itimerspec()
-            if let deadline {
-                // All zero would disarm the timer: a deadline in the past is one nanosecond after boot.
-                let nanoseconds = max(1, deadline.nanoseconds)
-                spec.it_value.tv_sec = Int(nanoseconds / 1_000_000_000)
-                spec.it_value.tv_nsec = Int(nanoseconds % 1_000_000_000)
-            }
-            timerfd_settime(timer, Int32(TFD_TIMER_ABSTIME), &spec, nil)
-            var descriptors = [
-                pollfd(fd: event, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: timer, events: Int16(POLLIN), revents: 0),
-            ]
-            if poll(&descriptors, 2, -1) > 0 {
-                var count: UInt64 = 0
-                if descriptors[0].revents != 0 { _ = read(event, &count, 8) }
-                if descriptors[1].revents != 0 { _ = read(timer, &count, 8) }
-            }
+    /// Returns when woken, at the deadline, or now and then for no reason.
+    func wait(until deadline: ElectionInstant?) {
+        var spec = itimerspec()
+        if let deadline {
+            // All zero would disarm the timer: a deadline in the past is one nanosecond after boot.
+            let nanoseconds = max(1, deadline.nanoseconds)
+            spec.it_value.tv_sec = Int(nanoseconds / 1_000_000_000)
+            spec.it_value.tv_nsec = Int(nanoseconds % 1_000_000_000)
         }
+        timerfd_settime(timer, Int32(TFD_TIMER_ABSTIME), &spec, nil)
+        var descriptors = [
+            pollfd(fd: event, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: timer, events: Int16(POLLIN), revents: 0),
+        ]
+        if poll(&descriptors, 2, -1) > 0 {
+            var count: UInt64 = 0
+            if descriptors[0].revents != 0 { _ = read(event, &count, 8) }
+            if descriptors[1].revents != 0 { _ = read(timer, &count, 8) }
+        }
+    }
 
-        func close() {
-            _ = CElectionSystem.close(event)
-            _ = CElectionSystem.close(timer)
-        }
+    func close() {
+        _ = CElectionSystem.close(event)
+        _ = CElectionSystem.close(timer)
+    }
     #else
-        private let reading: Int32
-        private let writing: Int32
+    private let reading: Int32
+    private let writing: Int32
 
-        init() {
-            var ends: [Int32] = [-1, -1]
-            precondition(pipe(&ends) == 0, "no file descriptor left for the election thread (errno \(errno))")
-            for end in ends {
-                _ = fcntl(end, F_SETFD, FD_CLOEXEC)
-                _ = fcntl(end, F_SETFL, O_NONBLOCK)
-            }
-            (reading, writing) = (ends[0], ends[1])
+    init() {
+        var ends: [Int32] = [-1, -1]
+        precondition(pipe(&ends) == 0, "no file descriptor left for the election thread (errno \(errno))")
+        for end in ends {
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
         }
+        (reading, writing) = (ends[0], ends[1])
+    }
 
-        func wake() {
-            var one: UInt8 = 1
-            _ = write(writing, &one, 1)
-        }
+    func wake() {
+        var one: UInt8 = 1
+        _ = write(writing, &one, 1)
+    }
 
-        func wait(until deadline: ElectionInstant?) {
-            let left = deadline.map { ($0 - .now).wholeNanoseconds / 1_000_000 + 1 }
-            var descriptor = pollfd(fd: reading, events: Int16(POLLIN), revents: 0)
-            if poll(&descriptor, 1, left.map { Int32(clamping: max(0, $0)) } ?? -1) > 0 {
-                var bytes: UInt64 = 0
-                while read(reading, &bytes, 8) == 8 {}
-            }
+    func wait(until deadline: ElectionInstant?) {
+        let left = deadline.map { ($0 - .now).wholeNanoseconds / 1_000_000 + 1 }
+        var descriptor = pollfd(fd: reading, events: Int16(POLLIN), revents: 0)
+        if poll(&descriptor, 1, left.map { Int32(clamping: max(0, $0)) } ?? -1) > 0 {
+            var bytes: UInt64 = 0
+            while read(reading, &bytes, 8) == 8 {}
         }
+    }
 
-        func close() {
-            _ = CElectionSystem.close(reading)
-            _ = CElectionSystem.close(writing)
-        }
+    func close() {
+        _ = CElectionSystem.close(reading)
+        _ = CElectionSystem.close(writing)
+    }
     #endif
 }

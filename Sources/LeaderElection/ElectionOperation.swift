@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+
+/// One step of one call to the store, for the audit trail of `elect --history` and for the simulation's checker.
+package struct ElectionOperation: Sendable {
+    package enum Kind: String, Sendable { case acquire, renew, release }
+    package enum Phase: String, Sendable { case send, ok, fail, unknown }
+
+    package var group: ElectionGroup
+    package var kind: Kind
+    package var phase: Phase
+    package var term: Int64?
+    package var nonce: Nonce
+    package var instant: ElectionInstant
+    package var validUntil: ElectionInstant?
+}

@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: MIT
+
+public import Logging
+
+/// Takes part in the election of one group for as long as it runs.
+///
+/// ```swift
+/// let election = try ElectionService("nightly-billing", provider: .sqlite(path: "/var/lib/app/election.db"))
+/// async let service: Void = election.run()
+/// try await election.whileLeader { leadership in
+///     while !Task.isCancelled { try await billNextBatch(fencedBy: leadership.term) }
+/// }
+/// ```
+///
+/// **At most one process leads.** ``isLeader`` and ``leadership`` read the clock at each call and compare it with a
+/// deadline that was counted from *before* the last successful request; nothing that blocks, here or in the store, can
+/// make the answer late. What no clock can catch, a pause between the check and the act, is what ``Leadership/term``
+/// is for.
+///
+/// A service runs once: ``run()`` takes part until its task is cancelled, ``stop()`` is called, or, with the
+/// `ServiceLifecycle` trait, its group shuts down gracefully. It then waits for the work under ``whileLeader(_:)``,
+/// gives the lease back, and returns. For another campaign make another service. Services of one process share
+/// what they can if they are given the same provider: connection, calls, and rhythm.
+public actor ElectionService {
+    /// The group whose leadership this service competes for.
+    public nonisolated let group: ElectionGroup
+    /// This candidate as others see it.
+    public nonisolated let candidate: Candidate
+    /// What the store promises.
+    public nonisolated let guarantees: ProviderGuarantees
+
+    let executor: any ElectionExecutor
+    private let clock: any ElectionClock
+    private let timing: LeaseTiming
+    private let channel: ProviderChannel
+    private let logger: Logger
+    private let audit: (@Sendable (ElectionOperation) -> Void)?
+    nonisolated let cell: LeadershipCell
+    nonisolated let board: ElectionBoard
+
+    private var machine: ElectionStateMachine
+    private var timer: (deadline: ElectionInstant, timer: any ElectionTimer)?
+    private var hasRun = false
+    private var running: CheckedContinuation<Void, Never>?
+    private var isFinished = false
+    private var resigning: [WorkSignal] = []
+
+    /// All state lives on the engine's own thread, so that no blocked pool can hold up a renewal.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// Prepares a candidate; it takes part once ``run()`` is called.
+    ///
+    /// - Parameters:
+    ///   - group: what is to be led; see ``ElectionGroup`` for the names allowed.
+    ///   - provider: the store that all candidates of the group share.
+    ///   - configuration: how to take part; the defaults suit a store in the same data center.
+    ///   - clock: where time comes from; only tests give another one.
+    ///   - logger: where the service tells what happens; nothing by default.
+    /// - Throws: an ``ElectionError`` that names the value at fault: ``ElectionError/Code/invalidGroup``,
+    ///   ``ElectionError/Code/invalidCandidate``, ``ElectionError/Code/invalidConfiguration``.
+    public init(
+        _ group: String,
+        provider: some ElectionProvider,
+        configuration: ElectionConfiguration = .standard,
+        clock: some ElectionClock = .system,
+        logger: Logger = Logger(label: "leader-election") { _ in SwiftLogNoOpLogHandler() }
+    ) throws {
+        try self.init(
+            group,
+            provider: provider,
+            configuration: configuration,
+            clock: clock,
+            logger: logger,
+            executor: SerialThread.engine,
+            random: SystemRandomNumberGenerator(),
+            audit: nil
+        )
+    }
+
+    /// As the public one, for tools that bring their own executor, randomness, or audit trail.
+    package init(
+        _ group: String,
+        provider: any ElectionProvider,
+        configuration: ElectionConfiguration,
+        clock: any ElectionClock = .system,
+        logger: Logger = Logger(label: "leader-election") { _ in SwiftLogNoOpLogHandler() },
+        executor: any ElectionExecutor = SerialThread.engine,
+        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(),
+        audit: (@Sendable (ElectionOperation) -> Void)?
+    ) throws {
+        var random = random
+        let group = try ElectionGroup(group)
+        try configuration.validateCandidate()
+        timing = try LeaseTiming(configuration)
+        try provider.validate(group, leaseDuration: timing.leaseDuration)
+        self.group = group
+        candidate = Candidate(
+            id: configuration.candidate,
+            incarnation: Nonce(using: &random),
+            metadata: configuration.metadata
+        )
+        guarantees = provider.guarantees
+        self.executor = executor
+        self.clock = clock
+        self.audit = audit
+        var logger = logger
+        logger[metadataKey: "election-group"] = "\(group)"
+        logger[metadataKey: "election-candidate"] = "\(configuration.candidate)"
+        self.logger = logger
+        channel = .shared(for: provider, executor: executor, clock: clock, random: random)
+        cell = LeadershipCell(clock: clock)
+        board = ElectionBoard(group: group, isObserver: configuration.participation == .observer)
+        machine = ElectionStateMachine(
+            candidate: candidate,
+            timing: timing,
+            isObserver: configuration.participation == .observer,
+            hintsPrecedeRelease: provider.guarantees.hintsPrecedeRelease,
+            random: random
+        )
+    }
+
+    // MARK: Reading: synchronous, from any thread
+
+    /// Whether this process leads at this moment.
+    ///
+    /// Read from the clock at each call, without waiting for anything; it is false before the store could let anybody
+    /// else lead.
+    public nonisolated var isLeader: Bool { cell.term != nil }
+
+    /// The term in which this process leads at this moment; nil if it does not.
+    public nonisolated var leadership: Leadership? {
+        cell.term.map { Leadership(group: group, candidate: candidate.id, term: $0, cell: cell) }
+    }
+
+    /// Who leads the group as far as this process knows; a hint for people and for routing.
+    public nonisolated var leader: Leader? { board.state.leader }
+
+    /// The present state, then every change, until the service stops.
+    public nonisolated var changes: LeadershipChanges { changes(of: nil) }
+
+    /// The changes of the given kinds only.
+    public nonisolated func changes(of kinds: LeadershipChange.Kinds) -> LeadershipChanges {
+        changes(of: .some(kinds))
+    }
+
+    private nonisolated func changes(of kinds: LeadershipChange.Kinds?) -> LeadershipChanges {
+        LeadershipChanges(broadcast: board.changes, state: { [board] in board.state }, kinds: kinds)
+    }
+
+    /// Everything that happens from now on, renewals and errors included, until the service stops.
+    public nonisolated var events: ElectionEvents { ElectionEvents(broadcast: board.events) }
+
+    // MARK: Running
+
+    /// Takes part until stopped; see ``ElectionService`` for how that ends.
+    func campaign() async throws {
+        guard !hasRun else {
+            throw ElectionError(
+                .alreadyRun,
+                "run() was called twice; make another ElectionService for another campaign",
+                group: group.name
+            )
+        }
+        hasRun = true
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                running = continuation
+                if isFinished { finishRunning() } else { begin() }
+            }
+        } onCancel: {
+            stop()
+        }
+    }
+
+    /// Stops the service: cancels the work that it protects, waits for it, gives the lease back; then ``run()`` returns.
+    ///
+    /// Returns at once. A service that was never run is finished by this as well.
+    public nonisolated func stop() {
+        executor.execute { self.assumeIsolated { service in service.handle { $0.stop(at: $1) } } }
+    }
+
+    /// Gives leadership up and does not compete again before the given time has passed.
+    ///
+    /// Work under ``whileLeader(_:)`` is cancelled and waited for while the lease is still renewed, so that the next
+    /// leader begins after it has ended. Returns when the lease was given back or cannot be any more; at once if the
+    /// calling task is cancelled, as it is when called from that work itself.
+    ///
+    /// - Parameter time: how long to leave leadership to others; by default one lease.
+    public func resign(standingDownFor time: Duration? = nil) async {
+        handle { $0.resign(standingDownFor: max(.zero, time ?? timing.leaseDuration), at: $1) }
+        guard !machine.hasGivenUp else { return }
+        let signal = WorkSignal()
+        resigning.append(signal)
+        await withTaskCancellationHandler {
+            await signal.wait()
+        } onCancel: {
+            signal.fire()
+        }
+    }
+
+    private func begin() {
+        let highestTerm = channel.assumeIsolated { channel in
+            channel.listen(to: group, for: ObjectIdentifier(self)) { [weak self] in
+                self?.assumeIsolated { service in service.handle { $0.hinted(at: $1) } }
+            }
+            return channel.highestTerm(of: group)
+        }
+        machine.raiseHighestTerm(to: highestTerm)
+        handle { $0.start(at: $1) }
+    }
+
+    private func finishRunning() {
+        isFinished = true
+        channel.assumeIsolated { $0.stopListening(to: group, for: ObjectIdentifier(self)) }
+        board.update(role: .stopped, leadership: nil, leader: nil, reason: .stopped)
+        emit(.stopped)
+        board.finish()
+        running?.resume()
+        running = nil
+    }
+
+    // MARK: The machine's owner
+
+    /// Gives one event to the machine and does what it says.
+    func handle(_ event: (inout ElectionStateMachine, Moment) -> [ElectionAction]) {
+        let moment = Moment(now: clock.now, wallNanoseconds: clock.wallNanoseconds)
+        if let term = machine.term, cell.term != term {
+            let leadershipEnd: ElectionReason = moment.now < machine.deadline ? .clockJumped : .expired
+            perform(machine.claimEnded(leadershipEnd, at: moment))
+        }
+        perform(event(&machine, moment))
+        rearm()
+        if !resigning.isEmpty, machine.hasGivenUp {
+            for signal in resigning { signal.fire() }
+            resigning = []
+        }
+    }
+
+    private func timerFired() {
+        timer = nil
+        handle { machine, moment in
+            machine.timerFired(at: moment, nextBeat: nextBeat(after: moment.now))
+        }
+    }
+
+    private func nextBeat(after now: ElectionInstant) -> ElectionInstant {
+        channel.assumeIsolated { $0.nextBeat(interval: timing.renewInterval, after: now) }
+    }
+
+    private func rearm() {
+        guard let wakeup = machine.wakeup else {
+            timer?.timer.cancel()
+            timer = nil
+            return
+        }
+        // A timer that fires too early costs one look; setting it anew for every renewal would cost more.
+        if let timer, timer.deadline <= wakeup { return }
+        timer?.timer.cancel()
+        let executor = executor
+        timer = (
+            wakeup,
+            clock.schedule(at: wakeup) { [weak self] in
+                executor.execute { self?.assumeIsolated { $0.timerFired() } }
+            }
+        )
+    }
+
+    private func perform(_ actions: [ElectionAction]) {
+        for action in actions {
+            switch action {
+            case .acquire(let operation, let nonce, let previous, let observed):
+                acquire(operation, nonce: nonce, previous: previous, observed: observed)
+            case .readHolder(let operation): readHolder(operation)
+            case .renew(let operation, let nonce, let term): renew(operation, nonce: nonce, term: term)
+            case .release(let operation, let nonce, let term): release(operation, nonce: nonce, term: term)
+            case .lead(let term, let deadline, let wallLimit):
+                cell.lead(term: term, until: deadline, wallLimit: wallLimit)
+                channel.assumeIsolated { $0.saw(term: term, in: group) }
+                board.begin(term: term)
+            case .extend(let term, let deadline, let wallLimit):
+                // Refused when the term ended meanwhile; the next event finds that out and ends it for good.
+                _ = cell.extend(term: term, until: deadline, wallLimit: wallLimit)
+            case .relinquish: cell.relinquish()
+            case .cancelWork(let term): board.endWork(of: term)
+            case .announce(let announcement): announce(announcement)
+            case .finish: finishRunning()
+            }
+        }
+    }
+}
+
+// MARK: Calls to the store
+
+extension ElectionService {
+    private func acquire(_ operation: ElectionAction.Operation, nonce: Nonce, previous: Nonce?, observed: LeaseVersion?)
+    {
+        let request = AcquireRequest(
+            group: group,
+            candidate: candidate,
+            nonce: nonce,
+            previousNonce: previous,
+            observed: observed,
+            leaseDuration: timing.leaseDuration,
+            timeout: timing.attemptTimeout
+        )
+        record(.acquire, .send, nonce: nonce, at: operation.sent.now)
+        channel.acquisitions.assumeIsolated { lane in
+            lane.submit(request, timeout: timing.attemptTimeout) { answer in
+                self.assumeIsolated { $0.acquireAnswered(answer, to: operation, nonce: nonce) }
+            }
+        }
+    }
+
+    private func acquireAnswered(_ answer: AcquireAnswer, to operation: ElectionAction.Operation, nonce: Nonce) {
+        switch answer {
+        case .granted(let term, let lease):
+            let until = operation.sent.now + timing.validity(ofLease: lease)
+            record(.acquire, .ok, term: term, nonce: nonce, at: clock.now, until: until)
+        case .held, .deferred: record(.acquire, .fail, nonce: nonce, at: clock.now)
+        case .unknown: record(.acquire, .unknown, nonce: nonce, at: clock.now)
+        }
+        handle { machine, moment in
+            machine.acquireAnswered(
+                answer,
+                to: operation,
+                nonce: nonce,
+                at: moment,
+                nextBeat: nextBeat(after: moment.now)
+            )
+        }
+    }
+
+    private func renew(_ operation: ElectionAction.Operation, nonce: Nonce, term: Int64) {
+        let request = RenewRequest(
+            group: group,
+            nonce: nonce,
+            term: term,
+            leaseDuration: timing.leaseDuration,
+            timeout: timing.attemptTimeout
+        )
+        record(.renew, .send, term: term, nonce: nonce, at: operation.sent.now)
+        channel.renewals.assumeIsolated { lane in
+            lane.submit(request, timeout: timing.attemptTimeout) { answer in
+                self.assumeIsolated { $0.renewAnswered(answer, to: operation, nonce: nonce, term: term) }
+            }
+        }
+    }
+
+    private func renewAnswered(
+        _ answer: RenewAnswer,
+        to operation: ElectionAction.Operation,
+        nonce: Nonce,
+        term: Int64
+    ) {
+        switch answer {
+        case .renewed(let lease):
+            let until = operation.sent.now + timing.validity(ofLease: lease)
+            record(.renew, .ok, term: term, nonce: nonce, at: clock.now, until: until)
+        case .lost: record(.renew, .fail, term: term, nonce: nonce, at: clock.now)
+        case .unknown: record(.renew, .unknown, term: term, nonce: nonce, at: clock.now)
+        }
+        handle { machine, moment in
+            machine.renewAnswered(answer, to: operation, at: moment, nextBeat: nextBeat(after: moment.now))
+        }
+    }
+
+    private func release(_ operation: ElectionAction.Operation, nonce: Nonce, term: Int64?) {
+        let request = ReleaseRequest(group: group, nonce: nonce, term: term, timeout: timing.attemptTimeout)
+        record(.release, .send, term: term, nonce: nonce, at: operation.sent.now)
+        channel.releases.assumeIsolated { lane in
+            lane.submit(request, timeout: timing.attemptTimeout) { answer in
+                self.assumeIsolated { $0.releaseAnswered(answer, to: operation, nonce: nonce, term: term) }
+            }
+        }
+    }
+
+    private func releaseAnswered(
+        _ answer: ReleaseAnswer,
+        to operation: ElectionAction.Operation,
+        nonce: Nonce,
+        term: Int64?
+    ) {
+        let phase: ElectionOperation.Phase =
+            switch answer {
+            case .released: .ok
+            case .notHeld: .fail
+            case .unknown: .unknown
+            }
+        record(.release, phase, term: term, nonce: nonce, at: clock.now)
+        handle { $0.releaseAnswered(answer, to: operation, at: $1) }
+    }
+
+    private func readHolder(_ operation: ElectionAction.Operation) {
+        channel.readings.assumeIsolated { lane in
+            lane.submit(group, timeout: timing.attemptTimeout) { answer in
+                self.assumeIsolated { service in
+                    service.handle { $0.holderAnswered(answer, to: operation, at: $1) }
+                }
+            }
+        }
+    }
+
+    private func record(
+        _ kind: ElectionOperation.Kind,
+        _ phase: ElectionOperation.Phase,
+        term: Int64? = nil,
+        nonce: Nonce,
+        at instant: ElectionInstant,
+        until: ElectionInstant? = nil
+    ) {
+        audit?(
+            ElectionOperation(
+                group: group,
+                kind: kind,
+                phase: phase,
+                term: term,
+                nonce: nonce,
+                instant: instant,
+                validUntil: until
+            )
+        )
+    }
+}
+
+// MARK: Telling
+
+extension ElectionService {
+    private func announce(_ announcement: ElectionAction.Announcement) {
+        switch announcement {
+        case .ready:
+            board.update(role: board.idleRole, leadership: nil, leader: nil, reason: .initial)
+            emit(.ready)
+        case .acquired(let term, let until):
+            board.update(role: .leader, leadership: leadership(of: term), leader: machine.leader, reason: .elected)
+            emit(.acquired, term: term, until: until)
+            log(.notice, "leading", term: term)
+        case .renewed(let term, let until):
+            emit(.renewed, term: term, until: until)
+            log(.trace, "lease renewed", term: term)
+        case .renewalFailed(let term, let error):
+            emit(.renewalFailed, term: term, error: error)
+            log(.debug, "renewal failed: \(error.message)", term: term)
+        case .jeopardy(let term, let until):
+            emit(.jeopardy, term: term, until: until)
+            log(.warning, "leadership in jeopardy: the lease could not be renewed", term: term)
+        case .recovered(let term, let until):
+            emit(.recovered, term: term, until: until)
+            log(.notice, "leadership out of jeopardy", term: term)
+        case .lost(let term, let reason):
+            board.update(role: board.idleRole, leadership: nil, leader: nil, reason: reason)
+            emit(.lost, term: term, reason: reason)
+            log(reason == .resigned || reason == .stopped ? .notice : .error, "leadership ended: \(reason)", term: term)
+        case .leaderChanged(let reason):
+            if let leader = machine.leader { channel.assumeIsolated { $0.saw(term: leader.term, in: group) } }
+            board.update(
+                role: machine.term == nil ? board.idleRole : .leader,
+                leadership: machine.term.map { leadership(of: $0) },
+                leader: machine.leader,
+                reason: reason
+            )
+            emit(.changed, term: machine.term, reason: reason)
+            log(.info, machine.leader.map { "leader is \($0.id)" } ?? "nobody leads", term: machine.leader?.term)
+        case .error(let error):
+            emit(.error, term: machine.term, error: error)
+            log(.error, "\(error.code): \(error.message)", term: machine.term)
+        }
+    }
+
+    private func leadership(of term: Int64) -> Leadership {
+        Leadership(group: group, candidate: candidate.id, term: term, cell: cell)
+    }
+
+    private func emit(
+        _ kind: ElectionEvent.Kind,
+        term: Int64? = nil,
+        reason: ElectionReason? = nil,
+        error: ElectionError? = nil,
+        until: ElectionInstant? = nil
+    ) {
+        board.events.send(
+            ElectionEvent(
+                kind: kind,
+                group: group,
+                candidate: candidate.id,
+                term: term,
+                leader: machine.leader,
+                reason: reason,
+                error: error,
+                instant: clock.now,
+                validUntil: until
+            )
+        )
+    }
+
+    private func log(_ level: Logger.Level, _ message: Logger.Message, term: Int64?) {
+        logger.log(level: level, message, metadata: term.map { ["election-term": "\($0)"] })
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+
+extension ElectionStateMachine {
+    /// A lease that is to be given back: asked again until the store confirms, or until it is over anyway.
+    struct PendingRelease: Sendable {
+        let nonce: Nonce
+        let term: Int64?
+        /// A renewal under way must be answered or abandoned first, so that it cannot arrive after the release.
+        var afterRenewal: UInt64?
+        var nextAttempt: ElectionInstant
+        let giveUp: ElectionInstant
+        var operation: Operation?
+        var failures = 0
+
+        func wakeup(attemptTimeout: Duration) -> ElectionInstant {
+            min(giveUp, operation.map { $0.sent.now + attemptTimeout } ?? nextAttempt)
+        }
+    }
+
+    /// How many leases may wait to be given back; more than one is already rare.
+    private static var maximumReleases: Int { 8 }
+
+    mutating func giveBack(
+        _ nonce: Nonce,
+        term: Int64?,
+        after renewal: Operation? = nil,
+        at instant: ElectionInstant
+    ) {
+        guard !releases.contains(where: { $0.nonce == nonce }), releases.count < Self.maximumReleases else { return }
+        let start = renewal.map { max(instant, $0.sent.now + timing.attemptTimeout) } ?? instant
+        releases.append(
+            PendingRelease(
+                nonce: nonce,
+                term: term,
+                afterRenewal: renewal?.id,
+                nextAttempt: start,
+                giveUp: start + timing.leaseDuration + timing.attemptTimeout
+            )
+        )
+    }
+
+    mutating func releaseAfterRenewal(_ id: UInt64, at now: ElectionInstant) {
+        for index in releases.indices where releases[index].afterRenewal == id {
+            releases[index].afterRenewal = nil
+            releases[index].nextAttempt = now
+        }
+    }
+
+    mutating func sendReleases(at moment: Moment, _ actions: inout [Action]) {
+        releases.removeAll { moment.now >= $0.giveUp }
+        for index in releases.indices {
+            if let operation = releases[index].operation {
+                guard moment.now >= operation.sent.now + timing.attemptTimeout else { continue }
+                retryRelease(index, at: moment)
+            } else if moment.now >= releases[index].nextAttempt {
+                let operation = newOperation(at: moment)
+                releases[index].operation = operation
+                actions.append(.release(operation, nonce: releases[index].nonce, term: releases[index].term))
+            }
+        }
+    }
+
+    private mutating func retryRelease(_ index: Int, at moment: Moment) {
+        releases[index].operation = nil
+        releases[index].failures += 1
+        let schedule = RetrySchedule(first: .milliseconds(50), cap: timing.leaseDuration / 10)
+        releases[index].nextAttempt =
+            moment.now + schedule.delay(afterFailures: releases[index].failures, using: &random)
+    }
+
+    /// The store answered a release.
+    package mutating func releaseAnswered(
+        _ answer: ReleaseAnswer,
+        to operation: Operation,
+        at moment: Moment
+    ) -> [Action] {
+        var actions: [Action] = []
+        if let index = releases.firstIndex(where: { $0.operation?.id == operation.id }) {
+            switch answer {
+            case .released, .notHeld:
+                if previousNonce == releases[index].nonce { previousNonce = nil }
+                releases.remove(at: index)
+                // Only now can the store show who comes next.
+                attempt(at: moment, &actions)
+            case .unknown: retryRelease(index, at: moment)
+            }
+        }
+        settle(at: moment, &actions)
+        return actions
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+
+/// The intervals of one configuration, resolved and checked against each other.
+package struct LeaseTiming: Hashable, Sendable {
+    /// T: the lease as it is asked for.
+    package let leaseDuration: Duration
+    /// R: from one renewal to the next.
+    package let renewInterval: Duration
+    /// A: one call to the store.
+    package let attemptTimeout: Duration
+    package let gracePeriod: Duration
+    package let retryInterval: Duration
+    package let shutdownTimeout: Duration
+    /// ρ: how far a clock's rate may be off.
+    package let drift: Double
+
+    /// Refuses values that contradict each other, naming both.
+    package init(_ configuration: ElectionConfiguration) throws {
+        func require(_ condition: Bool, _ message: @autoclosure () -> String) throws {
+            guard condition else { throw ElectionError(.invalidConfiguration, message()) }
+        }
+        leaseDuration = configuration.leaseDuration
+        drift = configuration.clockDriftBound
+        try require(
+            (Duration.seconds(1)...Duration.seconds(86_400)).contains(leaseDuration),
+            "leaseDuration \(leaseDuration) is out of range; use 1 second to 1 day"
+        )
+        try require((0...0.05).contains(drift), "clockDriftBound \(drift) is out of range; use 0 to 0.05")
+        let validity = Self.validity(ofLease: leaseDuration, drift: drift)
+        renewInterval = configuration.renewInterval ?? validity / 3
+        attemptTimeout = configuration.attemptTimeout ?? leaseDuration / 6
+        gracePeriod = configuration.gracePeriod
+        retryInterval = configuration.retryInterval ?? max(leaseDuration, .seconds(30))
+        shutdownTimeout = configuration.shutdownTimeout ?? leaseDuration
+        try require(
+            renewInterval >= .milliseconds(10),
+            "renewInterval \(renewInterval) is too short; use at least 10 milliseconds"
+        )
+        try require(
+            attemptTimeout >= .milliseconds(10),
+            "attemptTimeout \(attemptTimeout) is too short; use at least 10 milliseconds"
+        )
+        try require(
+            renewInterval <= validity / 3,
+            "renewInterval \(renewInterval) is too long for leaseDuration \(leaseDuration); use at most \(validity / 3)"
+        )
+        try require(gracePeriod >= .zero, "gracePeriod \(gracePeriod) is negative; use 0 for none")
+        try require(
+            renewInterval + attemptTimeout * 2 + gracePeriod < validity,
+            """
+            renewInterval \(renewInterval), twice attemptTimeout \(attemptTimeout) and gracePeriod \(gracePeriod) do not \
+            fit into the \(validity) that leaseDuration \(leaseDuration) is good for; shorten them or use a longer lease
+            """
+        )
+        try require(
+            retryInterval >= .milliseconds(100),
+            "retryInterval \(retryInterval) is too short; use at least 100 milliseconds: hand-over is pushed, not polled"
+        )
+        try require(shutdownTimeout >= .zero, "shutdownTimeout \(shutdownTimeout) is negative; use 0 to not wait")
+    }
+
+    /// V: how long a lease may be relied on, counted from before the request: `T·(1 − 2ρ) − max(100 ms, T/20)`.
+    package func validity(ofLease lease: Duration) -> Duration {
+        Self.validity(ofLease: lease, drift: drift)
+    }
+
+    private static func validity(ofLease lease: Duration, drift: Double) -> Duration {
+        lease * (1 - 2 * drift) - margin(ofLease: lease)
+    }
+
+    /// W: how long a challenger must have watched a lease unchanged before it may take it over: `T·(1 + 2ρ) + m`.
+    package func observation(ofLease lease: Duration) -> Duration {
+        lease * (1 + 2 * drift) + Self.margin(ofLease: lease)
+    }
+
+    /// How far the wall clock may run ahead of a lease before it counts as the trace of a pause.
+    package func wallSlack(ofLease lease: Duration) -> Duration { max(.seconds(1), lease / 10) }
+
+    private static func margin(ofLease lease: Duration) -> Duration { max(.milliseconds(100), lease / 20) }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+
+internal import Synchronization
+
+/// What a service shows to other threads: state for readers, streams for listeners, signals for work.
+final class ElectionBoard: Sendable {
+    let changes = Broadcast<ChangeBuffer>()
+    let events = Broadcast<EventBuffer>()
+    /// What this candidate is while it does not lead.
+    let idleRole: LeadershipChange.Role
+
+    private struct Contents {
+        var state: ElectionState
+        /// The term whose work may run, and who wants to know when it may no longer.
+        var workTerm: Int64?
+        var workSignals: [ObjectIdentifier: WorkSignal] = [:]
+    }
+
+    private let contents: Mutex<Contents>
+
+    init(group: ElectionGroup, isObserver: Bool) {
+        idleRole = isObserver ? .observer : .follower
+        contents = Mutex(
+            Contents(
+                state: ElectionState(
+                    group: group,
+                    role: .stopped,
+                    leadership: nil,
+                    leader: nil,
+                    reason: .initial,
+                    version: 0
+                )
+            )
+        )
+    }
+
+    var state: ElectionState { contents.withLock { $0.state } }
+
+    func update(
+        role: LeadershipChange.Role,
+        leadership: Leadership?,
+        leader: Leader?,
+        reason: ElectionReason
+    ) {
+        let state = contents.withLock { contents in
+            let version = contents.state.version + 1
+            contents.state = ElectionState(
+                group: contents.state.group,
+                role: role,
+                leadership: leadership,
+                leader: leader,
+                reason: reason,
+                version: version
+            )
+            return contents.state
+        }
+        changes.send(state)
+    }
+
+    func finish() {
+        changes.finish()
+        events.finish()
+    }
+
+    // MARK: Work
+
+    /// From here on work of this term may begin.
+    func begin(term: Int64) {
+        contents.withLock { $0.workTerm = term }
+    }
+
+    /// Work of this term must end and none may begin.
+    func endWork(of term: Int64) {
+        let signals = contents.withLock { contents in
+            guard contents.workTerm == term else { return [WorkSignal]() }
+            contents.workTerm = nil
+            defer { contents.workSignals = [:] }
+            return Array(contents.workSignals.values)
+        }
+        for signal in signals { signal.fire() }
+    }
+
+    /// Has the signal fired when work of the term must end; false if that is so already.
+    func watch(term: Int64, _ signal: WorkSignal) -> Bool {
+        contents.withLock { contents in
+            guard contents.workTerm == term else { return false }
+            contents.workSignals[ObjectIdentifier(signal)] = signal
+            return true
+        }
+    }
+
+    func unwatch(_ signal: WorkSignal) {
+        contents.withLock { $0.workSignals[ObjectIdentifier(signal)] = nil }
+    }
+}
+
+/// Fires once; one task can wait for it.
+final class WorkSignal: Sendable {
+    private enum State {
+        case armed
+        case awaited(CheckedContinuation<Void, Never>)
+        case fired
+    }
+
+    private let state = Mutex(State.armed)
+
+    func fire() {
+        let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            defer { state = .fired }
+            if case .awaited(let waiter) = state { return waiter }
+            return nil
+        }
+        waiter?.resume()
+    }
+
+    /// Returns once fired, whether or not the calling task is cancelled.
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let hasFired = state.withLock { state in
+                if case .fired = state { return true }
+                state = .awaited(continuation)
+                return false
+            }
+            if hasFired { continuation.resume() }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+
+internal import Synchronization
+
+/// The one way from all services of a process to one provider: shared calls, shared push, shared rhythm.
+package actor ProviderChannel {
+    private let provider: any ElectionProvider
+    private let executor: any ElectionExecutor
+    private var random: any RandomNumberGenerator & Sendable
+
+    let acquisitions: CallLane<AcquireRequest, AcquireAnswer>
+    let renewals: CallLane<RenewRequest, RenewAnswer>
+    let releases: CallLane<ReleaseRequest, ReleaseAnswer>
+    let readings: CallLane<ElectionGroup, HolderAnswer>
+
+    private var beats: [Duration: ElectionInstant] = [:]
+    private var listeners: [ElectionGroup: [ObjectIdentifier: @Sendable () -> Void]] = [:]
+    private var hints: (any HintSubscription)?
+    private var highestTerms: [ElectionGroup: Int64] = [:]
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    package init(
+        provider: any ElectionProvider,
+        executor: any ElectionExecutor,
+        clock: any ElectionClock,
+        random: any RandomNumberGenerator & Sendable
+    ) {
+        self.provider = provider
+        self.executor = executor
+        self.random = random
+        let batch = provider.guarantees.maximumBatch
+        acquisitions = CallLane(executor: executor, clock: clock, maximumBatch: batch, unknown: { .unknown($0) }) {
+            try await provider.acquire($0)
+        }
+        renewals = CallLane(executor: executor, clock: clock, maximumBatch: batch, unknown: { .unknown($0) }) {
+            try await provider.renew($0)
+        }
+        releases = CallLane(executor: executor, clock: clock, maximumBatch: batch, unknown: { .unknown($0) }) {
+            try await provider.release($0)
+        }
+        readings = CallLane(executor: executor, clock: clock, maximumBatch: batch, unknown: { .unknown($0) }) {
+            try await provider.holders(of: $0)
+        }
+    }
+
+    /// The next instant at which groups with this interval renew together: at most one interval from now.
+    func nextBeat(interval: Duration, after now: ElectionInstant) -> ElectionInstant {
+        var beat = beats[interval] ?? now
+        if now - beat > interval * 4 { beat = now }
+        while beat <= now {
+            // Up to a tenth early, so that processes that started together drift apart.
+            beat = beat + interval * Double.random(in: 0.9...1, using: &random)
+        }
+        beats[interval] = beat
+        return beat
+    }
+
+    /// The largest term that any service of this process saw in the group.
+    func highestTerm(of group: ElectionGroup) -> Int64 { highestTerms[group] ?? 0 }
+
+    func saw(term: Int64, in group: ElectionGroup) {
+        highestTerms[group] = max(term, highestTerms[group] ?? 0)
+    }
+
+    /// Calls `onHint` on the executor whenever the store hints at a change of the group.
+    func listen(to group: ElectionGroup, for listener: ObjectIdentifier, _ onHint: @escaping @Sendable () -> Void) {
+        listeners[group, default: [:]][listener] = onHint
+        guard hints == nil, let provider = provider as? any PushingProvider else { return }
+        hints = provider.hints { [weak self, executor] hint in
+            executor.execute {
+                guard let self else { return }
+                self.assumeIsolated { $0.hinted(hint) }
+            }
+        }
+    }
+
+    func stopListening(to group: ElectionGroup, for listener: ObjectIdentifier) {
+        listeners[group]?[listener] = nil
+        if listeners[group]?.isEmpty == true { listeners[group] = nil }
+        if listeners.isEmpty {
+            hints?.cancel()
+            hints = nil
+        }
+    }
+
+    private func hinted(_ hint: ProviderHint) {
+        switch hint {
+        case .changed(let group): listeners[group]?.values.forEach { $0() }
+        case .resync: listeners.values.forEach { $0.values.forEach { $0() } }
+        }
+    }
+}
+
+extension ProviderChannel {
+    private struct Key: Hashable {
+        let provider: ObjectIdentifier
+        let executor: ObjectIdentifier
+    }
+
+    private struct Entry {
+        weak let channel: ProviderChannel?
+    }
+
+    private static let channels = Mutex<(entries: [Key: Entry], pruneAt: Int)>(([:], 64))
+
+    /// The channel that all services of this provider share; made anew when the last of them is gone.
+    static func shared(
+        for provider: any ElectionProvider,
+        executor: any ElectionExecutor,
+        clock: any ElectionClock,
+        random: any RandomNumberGenerator & Sendable
+    ) -> ProviderChannel {
+        let key = Key(provider: ObjectIdentifier(provider), executor: ObjectIdentifier(executor))
+        return channels.withLock { channels in
+            // A channel keeps its provider alive, so a living entry cannot belong to another provider at its address.
+            if let channel = channels.entries[key]?.channel { return channel }
+            if channels.entries.count >= channels.pruneAt {
+                channels.entries = channels.entries.filter { $0.value.channel != nil }
+                channels.pruneAt = 64 + 2 * channels.entries.count
+            }
+            let channel = ProviderChannel(provider: provider, executor: executor, clock: clock, random: random)
+            channels.entries[key] = Entry(channel: channel)
+            return channel
+        }
+    }
+}
