@@ -41,6 +41,26 @@ void elect_name_process(const char *name) {
 #endif
 }
 
+static sigset_t stop_signals;
+
+void elect_block_stop_signals(void) {
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    sigemptyset(&stop_signals);
+    for (int i = 0; i < 3; i++) {
+        struct sigaction present;
+        if (sigaction(numbers[i], NULL, &present) == 0 && present.sa_handler != SIG_IGN)
+            sigaddset(&stop_signals, numbers[i]);
+    }
+    sigprocmask(SIG_BLOCK, &stop_signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int elect_wait_for_stop_signal(void) {
+    int number = 0;
+    while (sigwait(&stop_signals, &number) != 0) {}
+    return number;
+}
+
 uint64_t elect_open_files_limit(void) {
     struct rlimit limit;
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (uint64_t)limit.rlim_cur : 0;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 
+internal import ArgumentParser
+internal import CElectCommand
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Musl)
@@ -14,3 +17,20 @@
         exit(GuardianProcess.main(Array(CommandLine.arguments.dropFirst(2))))
     }
 #endif
+
+// Before any thread exists, so that all of them inherit it.
+elect_block_stop_signals()
+
+do {
+    var command = try Elect.parseAsRoot()
+    if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+    } else {
+        try command.run()
+    }
+} catch let failure as CommandFailure {
+    if !failure.message.isEmpty { Output.complain(failure.message) }
+    exit(failure.code)
+} catch {
+    Elect.exit(withError: error)
+}

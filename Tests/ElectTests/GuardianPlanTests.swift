@@ -32,7 +32,7 @@ import Testing
 
     @Test func eachRenewalMovesBothInstants() {
         var plan = plan
-        plan.extend(to: 3000)
+        plan.extend(to: 3000, at: 100)
         #expect(plan.due(at: 2799) == [])
         #expect(plan.due(at: 2800) == [.terminate])
         #expect(plan.due(at: 2950) == [.kill])
@@ -40,8 +40,15 @@ import Testing
 
     @Test func theDeadlineNeverMovesBackwards() {
         var plan = plan
-        plan.extend(to: 500)
+        plan.extend(to: 500, at: 100)
         #expect(plan.deadline == 1000)
+    }
+
+    @Test func aRenewalThatIsHeardOfAfterTheDeadlineDoesNotReviveIt() {
+        var plan = plan
+        plan.extend(to: 3000, at: 1000)
+        #expect(plan.deadline == 1000)
+        #expect(plan.due(at: 1000) == [.terminate, .kill])
     }
 
     @Test func aStopEndsGracefullyAndIsBoundByTheDeadline() {
@@ -55,7 +62,7 @@ import Testing
     @Test func aRenewalProlongsAStopOnlyUpToTheShutdownTimeout() {
         var plan = plan
         _ = plan.stop(at: 100)
-        plan.extend(to: 100_000)
+        plan.extend(to: 100_000, at: 900)
         #expect(plan.nextWake(after: 950) == 1100)
         #expect(plan.due(at: 1099) == [])
         #expect(plan.due(at: 1100) == [.kill])
@@ -109,7 +116,7 @@ import Testing
     @Test func aRenewalDoesNotStopTheKilling() {
         var plan = plan
         _ = plan.due(at: 960)
-        plan.extend(to: 100_000)
+        plan.extend(to: 100_000, at: 965)
         #expect(plan.isKilling)
         #expect(plan.due(at: 970) == [.kill])
     }

@@ -49,6 +49,13 @@ void elect_adopt_orphans(void);
 /// Names this process, for people who look at a list of processes.
 void elect_name_process(const char *name);
 
+/// Blocks the signals that ask a program to end, except those that whoever started it wants ignored, and ignores
+/// SIGPIPE. To be called before any thread is started.
+void elect_block_stop_signals(void);
+
+/// Waits for one of the signals that `elect_block_stop_signals` blocked.
+int elect_wait_for_stop_signal(void);
+
 /// This process' soft limit of descriptors.
 uint64_t elect_open_files_limit(void);
 

@@ -36,6 +36,8 @@
             var deadline: Int64
             /// When the guardian has had its chance. Later than its own last act, but early enough for ours.
             var lastResort: Int64
+            /// The descriptors are closed: their numbers may be somebody else's by now.
+            var isClosed = false
         }
 
         /// Starts the guardian, which starts the command.
@@ -97,31 +99,31 @@
 
         /// The lease was prolonged.
         func extend(to instant: ElectionInstant) {
-            let isLater = limits.withLock { limits in
-                guard instant.nanoseconds > limits.deadline else { return false }
-                limits = Limits(
-                    deadline: instant.nanoseconds,
-                    lastResort: instant.nanoseconds - budgets.kill / 2
-                )
-                return true
+            limits.withLock { limits in
+                guard !limits.isClosed, instant.nanoseconds > limits.deadline else { return }
+                limits.deadline = instant.nanoseconds
+                limits.lastResort = instant.nanoseconds - budgets.kill / 2
+                channel.post(GuardianOrder.deadline(instant.nanoseconds).text)
             }
-            guard isLater else { return }
-            channel.post(GuardianOrder.deadline(instant.nanoseconds).text)
         }
 
         /// Tells the command to end, and kills it if it has not ended shortly before the deadline.
-        func stop() { channel.post(GuardianOrder.stop.text) }
+        func stop() {
+            limits.withLock { limits in
+                if !limits.isClosed { channel.post(GuardianOrder.stop.text) }
+            }
+        }
 
         /// Kills the command.
         func kill() {
-            channel.post(GuardianOrder.kill.text)
-            // A guardian that does not obey at once is stopped or stuck. The deadline does not move any more.
-            let latest = limits.withLock { limits in
+            limits.withLock { limits in
+                guard !limits.isClosed else { return }
+                channel.post(GuardianOrder.kill.text)
+                // A guardian that does not obey at once is stopped or stuck. The deadline does not move any more.
                 limits.deadline = .max
                 limits.lastResort = min(limits.lastResort, elect_boot_nanoseconds() + budgets.kill / 2)
-                return limits.lastResort
+                timer.set(limits.lastResort)
             }
-            timer.set(latest)
         }
 
         /// Returns when nothing of the command is left. To be called once.
@@ -134,8 +136,11 @@
 
         private func watch(_ started: (pid_t) -> Void) -> End {
             defer {
-                channel.close()
-                timer.close()
+                limits.withLock { limits in
+                    limits.isClosed = true
+                    channel.close()
+                    timer.close()
+                }
             }
             var process: pid_t?
             var end: End?

@@ -107,7 +107,7 @@
                     act(plan.orphaned())
                 case .packet(let text):
                     switch GuardianOrder(text) {
-                    case .deadline(let instant): plan.extend(to: instant)
+                    case .deadline(let instant): plan.extend(to: instant, at: elect_boot_nanoseconds())
                     case .stop: act(plan.stop(at: elect_boot_nanoseconds()))
                     case .kill: act(plan.killNow())
                     case nil: break
