@@ -31,7 +31,7 @@ public struct ElectionConfiguration: Sendable {
     /// Whether to compete or only to look on.
     public var participation: Participation = .candidate
 
-    /// T: how long a leader that went silent keeps the group. From 1 second to 1 day.
+    /// T: how long a leader that went silent keeps the group; from 1 second to 1 day.
     public var leaseDuration: Duration
     /// R: how often the lease is renewed; by default a third of what a lease is good for.
     public var renewInterval: Duration?
@@ -43,7 +43,7 @@ public struct ElectionConfiguration: Sendable {
     public var retryInterval: Duration?
     /// How long a stop or a resignation waits for work to end before it gives up and reports; by default T.
     public var shutdownTimeout: Duration?
-    /// ρ: how far any clock's rate may be off, store and candidates alike. From 0 to 0.05.
+    /// ρ: how far any clock's rate may be off, store and candidates alike; from 0 to 0.05.
     public var clockDriftBound: Double = 0.001
 
     /// A configuration in which everything but the lease has its default.

@@ -61,6 +61,7 @@ public struct ElectionError: Error, Sendable {
 }
 
 extension ElectionError: CustomStringConvertible {
+    /// Code, group and message, for logs.
     public var description: String {
         let place = group.map { " [\($0)]" } ?? ""
         return "\(code)\(place): \(message)"

@@ -47,6 +47,7 @@ public struct ElectionEvent: Sendable {
 }
 
 extension ElectionEvent: CustomStringConvertible {
+    /// One line for people.
     public var description: String {
         var text = "\(kind.rawValue) \(group)"
         if let term { text += " term \(term)" }

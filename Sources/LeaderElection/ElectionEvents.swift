@@ -5,11 +5,14 @@
 /// Any number of readers. Each holds at most 64 events; a reader that falls further behind first loses renewals, then
 /// the oldest events; ``ElectionService/changes`` is the stream that never hides the end of a term.
 public struct ElectionEvents: AsyncSequence, Sendable {
+    /// What this sequence is made of.
     public typealias Element = ElectionEvent
+    /// The sequence never fails.
     public typealias Failure = Never
 
     let broadcast: Broadcast<EventBuffer>
 
+    /// Subscribes; what happens from here on is not missed.
     public func makeAsyncIterator() -> Iterator {
         Iterator(subscription: broadcast.subscribe(EventBuffer()))
     }
@@ -18,10 +21,12 @@ public struct ElectionEvents: AsyncSequence, Sendable {
     public struct Iterator: AsyncIteratorProtocol {
         let subscription: Subscription<EventBuffer>
 
+        /// The next element; nil when the service has stopped or the task is cancelled.
         public mutating func next() async -> ElectionEvent? {
             await next(isolation: #isolation)
         }
 
+        /// The next element; nil when the service has stopped or the task is cancelled.
         public mutating func next(isolation: isolated (any Actor)?) async -> ElectionEvent? {
             await subscription.next(isolation: isolation)
         }

@@ -27,15 +27,18 @@ public struct ElectionGroup: Sendable {
 }
 
 extension ElectionGroup: Hashable {
+    /// Whether both names have the same bytes.
     public static func == (left: Self, right: Self) -> Bool {
         left.name.utf8.elementsEqual(right.name.utf8)
     }
 
+    /// Hashes the bytes of the name.
     public func hash(into hasher: inout Hasher) {
         for byte in name.utf8 { hasher.combine(byte) }
     }
 }
 
 extension ElectionGroup: CustomStringConvertible {
+    /// The name.
     public var description: String { name }
 }

@@ -18,14 +18,17 @@ public struct ElectionInstant: Hashable, Sendable, InstantProtocol {
     /// After everything that can happen.
     package static let distantFuture = ElectionInstant(nanoseconds: .max / 2)
 
+    /// The instant that much later.
     public func advanced(by duration: Duration) -> ElectionInstant {
         ElectionInstant(nanoseconds: nanoseconds + duration.wholeNanoseconds)
     }
 
+    /// How much later the other instant is.
     public func duration(to other: ElectionInstant) -> Duration {
         .nanoseconds(other.nanoseconds - nanoseconds)
     }
 
+    /// Whether the left instant comes first.
     public static func < (left: Self, right: Self) -> Bool { left.nanoseconds < right.nanoseconds }
 
     package static func + (instant: Self, duration: Duration) -> Self { instant.advanced(by: duration) }

@@ -8,6 +8,7 @@ public struct ElectionReason: RawRepresentable, Hashable, Sendable, CustomString
     /// A reason of the given name.
     public init(rawValue: String) { self.rawValue = rawValue }
 
+    /// The name.
     public var description: String { rawValue }
 
     /// Nothing has changed yet: the first element of a stream of changes.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/// Who leads a group, as far as this process knows. A hint for people and for routing; it never grants anything.
+/// Who leads a group, as far as this process knows: a hint for people and for routing that never grants anything.
 public struct Leader: Hashable, Sendable {
     /// The candidate that leads.
     public let candidate: Candidate

@@ -6,13 +6,16 @@
 /// state with the number of changes that it skipped. Never rely on it for safety: ``Leadership/isValid`` and
 /// ``ElectionService/whileLeader(_:)`` do not depend on who reads when.
 public struct LeadershipChanges: AsyncSequence, Sendable {
+    /// What this sequence is made of.
     public typealias Element = LeadershipChange
+    /// The sequence never fails.
     public typealias Failure = Never
 
     let broadcast: Broadcast<ChangeBuffer>
     let state: @Sendable () -> ElectionState
     let kinds: LeadershipChange.Kinds?
 
+    /// Subscribes; what happens from here on is not missed.
     public func makeAsyncIterator() -> Iterator {
         let subscription = broadcast.subscribe(ChangeBuffer())
         // After subscribing, so that no change can fall in between; versions sort out what arrives twice.
@@ -25,10 +28,12 @@ public struct LeadershipChanges: AsyncSequence, Sendable {
         let subscription: Subscription<ChangeBuffer>
         let kinds: LeadershipChange.Kinds?
 
+        /// The next element; nil when the service has stopped or the task is cancelled.
         public mutating func next() async -> LeadershipChange? {
             await next(isolation: #isolation)
         }
 
+        /// The next element; nil when the service has stopped or the task is cancelled.
         public mutating func next(isolation: isolated (any Actor)?) async -> LeadershipChange? {
             while let change = await subscription.next(isolation: isolation) {
                 guard let kinds else { return change }

@@ -6,7 +6,7 @@ public struct AcquireRequest: Hashable, Sendable {
     public var group: ElectionGroup
     /// Who asks; written into the record for others to read.
     public var candidate: Candidate
-    /// Identifies the lease that is asked for. Repeated unchanged when the outcome of an attempt stayed unknown.
+    /// Identifies the lease that is asked for; repeated unchanged when the outcome of an attempt stayed unknown.
     public var nonce: Nonce
     /// A lease of our own that ended without a confirmed release; if it still stands, it is ours to replace.
     public var previousNonce: Nonce?

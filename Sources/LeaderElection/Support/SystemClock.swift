@@ -10,8 +10,10 @@ public struct SystemClock: ElectionClock {
     /// The machine's clocks.
     public init() {}
 
+    /// The boot clock, read now.
     public var now: ElectionInstant { .now }
 
+    /// The wall clock, at most 4 ms old.
     public var wallNanoseconds: Int64 {
         #if os(Linux)
         // Coarse: 4 ms of granularity do not matter to a guard with a second of slack, and it costs a fifth.
@@ -21,6 +23,7 @@ public struct SystemClock: ElectionClock {
         #endif
     }
 
+    /// Calls `action` on the engine's thread at or soon after `deadline`.
     public func schedule(
         at deadline: ElectionInstant,
         _ action: @escaping @Sendable () -> Void
