@@ -41,24 +41,44 @@ void elect_name_process(const char *name) {
 #endif
 }
 
-static sigset_t stop_signals;
+// A handler and not a blocked signal with `sigwait`: the main queue of libdispatch leaves a thread behind that has every
+// signal unblocked.
+static int stop_pipe[2] = {-1, -1};
 
-void elect_block_stop_signals(void) {
+static void note_stop_signal(int number) {
+    int saved = errno;
+    unsigned char byte = (unsigned char)number;
+    ssize_t written = write(stop_pipe[1], &byte, 1);
+    (void)written;
+    errno = saved;
+}
+
+int elect_catch_stop_signals(void) {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
-    sigemptyset(&stop_signals);
+    if (pipe(stop_pipe) != 0) return -1;
+    for (int i = 0; i < 2; i++) fcntl(stop_pipe[i], F_SETFD, FD_CLOEXEC);
+    fcntl(stop_pipe[1], F_SETFL, O_NONBLOCK);
+    struct sigaction caught;
+    memset(&caught, 0, sizeof caught);
+    caught.sa_handler = note_stop_signal;
+    caught.sa_flags = SA_RESTART;
+    sigfillset(&caught.sa_mask);
     for (int i = 0; i < 3; i++) {
         struct sigaction present;
         if (sigaction(numbers[i], NULL, &present) == 0 && present.sa_handler != SIG_IGN)
-            sigaddset(&stop_signals, numbers[i]);
+            sigaction(numbers[i], &caught, NULL);
     }
-    sigprocmask(SIG_BLOCK, &stop_signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    return 0;
 }
 
 int elect_wait_for_stop_signal(void) {
-    int number = 0;
-    while (sigwait(&stop_signals, &number) != 0) {}
-    return number;
+    unsigned char byte = 0;
+    ssize_t count;
+    do {
+        count = read(stop_pipe[0], &byte, 1);
+    } while (count < 0 && errno == EINTR);
+    return count == 1 ? byte : -1;
 }
 
 uint64_t elect_open_files_limit(void) {

@@ -18,16 +18,23 @@ internal import CElectCommand
     }
 #endif
 
-// Before any thread exists, so that all of them inherit it.
-elect_block_stop_signals()
+if elect_catch_stop_signals() != 0 {
+    Output.complain("no file descriptor left")
+    exit(71)
+}
 
-do {
+@MainActor
+func runCommand() async throws {
     var command = try Elect.parseAsRoot()
     if var command = command as? any AsyncParsableCommand {
         try await command.run()
     } else {
         try command.run()
     }
+}
+
+do {
+    try await runCommand()
 } catch let failure as CommandFailure {
     if !failure.message.isEmpty { Output.complain(failure.message) }
     exit(failure.code)

@@ -49,11 +49,11 @@ void elect_adopt_orphans(void);
 /// Names this process, for people who look at a list of processes.
 void elect_name_process(const char *name);
 
-/// Blocks the signals that ask a program to end, except those that whoever started it wants ignored, and ignores
-/// SIGPIPE. To be called before any thread is started.
-void elect_block_stop_signals(void);
+/// Catches the signals that ask a program to end, except those that whoever started it wants ignored, and ignores
+/// SIGPIPE. Returns -1 if the system has no descriptor left.
+int elect_catch_stop_signals(void);
 
-/// Waits for one of the signals that `elect_block_stop_signals` blocked.
+/// Waits for one of the signals that `elect_catch_stop_signals` caught; -1 if that cannot work.
 int elect_wait_for_stop_signal(void);
 
 /// This process' soft limit of descriptors.

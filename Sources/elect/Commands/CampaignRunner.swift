@@ -20,20 +20,21 @@ final class CampaignRunner: Sendable {
         printer: EventPrinter,
         history: (file: HistoryFile, interval: Duration?)?
     ) throws {
-        let file = history?.file
-        self.history = file
+        self.history = history?.file
         interval = history?.interval
         self.printer = printer
-        services = try CommandFailure.translating {
-            try groups.map { group in
-                try ElectionService(
-                    group,
-                    provider: provider,
-                    configuration: configuration,
-                    audit: file.map { file in { file.append($0) } }
-                )
+        var audit: (@Sendable (ElectionOperation) -> Void)?
+        if let file = history?.file { audit = { operation in file.append(operation) } }
+        var services: [ElectionService] = []
+        do {
+            for group in groups {
+                let service = try ElectionService(group, provider: provider, configuration: configuration, audit: audit)
+                services.append(service)
             }
+        } catch let error as ElectionError {
+            throw CommandFailure(error)
         }
+        self.services = services
     }
 
     func stop() {
@@ -46,6 +47,7 @@ final class CampaignRunner: Sendable {
             var count = 0
             while true {
                 let number = elect_wait_for_stop_signal()
+                guard number > 0 else { return }
                 count += 1
                 handle(number, count)
             }

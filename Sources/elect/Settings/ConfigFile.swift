@@ -12,7 +12,6 @@ struct ConfigFile: Sendable {
     let values: [String: [String]]
 
     init(path: String) throws {
-        self.path = path
         let data: Data
         do {
             data = try Data(contentsOf: URL(filePath: path))
