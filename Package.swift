@@ -84,7 +84,7 @@ let package = Package(
             dependencies: ["LeaderElection", "LeaderElectionSQLite", "LeaderElectionTesting", "ElectionFiles"]
         ),
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
-        .testTarget(name: "ElectTests", dependencies: ["elect"]),
+        .testTarget(name: "ElectTests", dependencies: ["elect", "LeaderElection"]),
         .testTarget(
             name: "ElectCommandTests",
             dependencies: ["elect"],

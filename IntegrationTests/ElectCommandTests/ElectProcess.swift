@@ -3,9 +3,9 @@
 import Foundation
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #endif
 
 /// One run of the built `elect`.
@@ -18,7 +18,9 @@ final class ElectProcess {
     static let program: URL = {
         var path = [CChar](repeating: 0, count: 4097)
         let count = readlink("/proc/self/exe", &path, 4096)
-        let own = URL(filePath: String(decoding: path.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self))
+        let own = URL(
+            filePath: String(decoding: path.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        )
         return own.deletingLastPathComponent().appending(path: "elect")
     }()
 

@@ -4,9 +4,9 @@ import Foundation
 import Testing
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #endif
 
 /// Whatever happens to `elect`, nothing of its command is left when somebody else leads.
@@ -122,7 +122,8 @@ import Testing
 
     @Test func whatACommandLeavesBehindEndsWithIt() async throws {
         let directory = try Directory()
-        let script = "(setsid sh -c 'echo $$ > left; trap \"\" TERM; while :; do sleep 0.1; done' &); "
+        let script =
+            "(setsid sh -c 'echo $$ > left; trap \"\" TERM; while :; do sleep 0.1; done' &); "
             + "while [ ! -s left ]; do sleep 0.01; done; exit 5"
         let elect = try ElectProcess(
             ["run", "--provider", "memory:", "--group", "g", "--", "sh", "-c", script],

@@ -4,13 +4,14 @@ import Foundation
 import Testing
 
 #if canImport(Glibc)
-    import Glibc
+import Glibc
 #elseif canImport(Musl)
-    import Musl
+import Musl
 #endif
 
 @Suite struct RunTests {
-    private func run(_ command: [String], _ options: [String] = []) async throws -> (code: Int32?, elect: ElectProcess) {
+    private func run(_ command: [String], _ options: [String] = []) async throws -> (code: Int32?, elect: ElectProcess)
+    {
         let directory = try Directory()
         let arguments = ["run", "--provider", "memory:", "--group", "g"] + options + ["--"] + command
         let elect = try ElectProcess(arguments, in: directory)

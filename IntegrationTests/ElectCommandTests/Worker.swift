@@ -2,8 +2,9 @@
 
 import Foundation
 
-/// A command as unpleasant as they come: it ignores SIGTERM, has children in its group, one in a session of its own, and a
-/// daemon that forked twice. Each process notes its number in `pids`; a new command notes in `overlap` whoever of an
+/// A command as unpleasant as they come.
+///
+/// It ignores SIGTERM, has children in its group, one in a session of its own, and a daemon that forked twice. Each process notes its number in `pids`; a new command notes in `overlap` whoever of an
 /// earlier one is still alive.
 struct Worker {
     static let processes = 4

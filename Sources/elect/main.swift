@@ -4,18 +4,18 @@ internal import ArgumentParser
 internal import CElectCommand
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 #if os(Linux)
-    // Before anything else, so that the guardian starts fast and stays a process with one thread.
-    if CommandLine.arguments.dropFirst().first == GuardianProcess.argument {
-        exit(GuardianProcess.main(Array(CommandLine.arguments.dropFirst(2))))
-    }
+// Before anything else, so that the guardian starts fast and stays a process with one thread.
+if CommandLine.arguments.dropFirst().first == GuardianProcess.argument {
+    exit(GuardianProcess.main(Array(CommandLine.arguments.dropFirst(2))))
+}
 #endif
 
 if elect_catch_stop_signals() != 0 {

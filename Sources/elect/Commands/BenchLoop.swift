@@ -91,7 +91,8 @@ struct BenchLoop {
     private static func check(_ answer: ReleaseAnswer) throws {
         switch answer {
         case .released: return
-        case .notHeld: throw CommandFailure.unavailable("a lease was lost during the benchmark; is somebody else at it?")
+        case .notHeld:
+            throw CommandFailure.unavailable("a lease was lost during the benchmark; is somebody else at it?")
         case .unknown(let error): throw error
         }
     }

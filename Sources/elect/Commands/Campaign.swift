@@ -24,7 +24,12 @@ struct Campaign: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What to lead. May be repeated.", valueName: "name"))
     var group: [String] = []
 
-    @Option(help: ArgumentHelp("Instead of --group: so many groups, named by --group-prefix and a number from 0.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Instead of --group: so many groups, named by --group-prefix and a number from 0.",
+            valueName: "n"
+        )
+    )
     var groups: String?
 
     @Option(help: ArgumentHelp("What the names of --groups begin with. Default: group-", valueName: "text"))

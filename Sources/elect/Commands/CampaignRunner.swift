@@ -54,7 +54,7 @@ final class CampaignRunner: Sendable {
         }
     }
 
-    /// Takes part until stopped. `alongside` runs as long as the services do.
+    /// Takes part until stopped; `alongside` runs as long as the services do.
     func run(alongside: @escaping @Sendable (ElectionService) async throws -> Void = { _ in }) async throws {
         let sampler = interval.flatMap { interval in
             history.map { ClaimSampler(services, every: interval, into: $0) }

@@ -5,11 +5,11 @@ internal import LeaderElection
 internal import Logging
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 /// Where the store is and where options come from: what every command understands.
@@ -44,7 +44,10 @@ struct CandidateOptions: ParsableArguments {
     var candidate: String?
 
     @Option(
-        help: ArgumentHelp("Published while leading, such as --metadata address=10.0.0.5:80. May be repeated.", valueName: "k=v")
+        help: ArgumentHelp(
+            "Published while leading, such as --metadata address=10.0.0.5:80. May be repeated.",
+            valueName: "k=v"
+        )
     )
     var metadata: [String] = []
 

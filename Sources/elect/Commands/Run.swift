@@ -61,26 +61,26 @@ struct Run: AsyncParsableCommand {
         if let failure = CommandLookup.failure(program, path: Environment.variables["PATH"]) { throw failure }
 
         #if os(Linux)
-            // Providers may raise the limit for themselves; the command is to have what it would have had without.
-            let supervisor = RunSupervisor(
-                command: command,
-                configuration: configuration,
-                gracePeriod: try settings.duration("grace-period", options.gracePeriod, mayBeZero: true),
-                isOnce: isOnce
-            )
-            let provider = try url.provider(readOnly: false, logger: .forCommand(verbose: printer.verbose))
-            let runner = try CampaignRunner(
-                groups: [name.texts[0]],
-                provider: provider,
-                configuration: supervisor.configuration,
-                printer: printer,
-                history: try options.historyFile(settings)
-            )
-            runner.onStopSignal { number, count in supervisor.signalled(number, count: count, runner) }
-            try await runner.run { service in try await supervisor.supervise(service, provider) }
-            throw supervisor.result
+        // Providers may raise the limit for themselves; the command is to have what it would have had without.
+        let supervisor = RunSupervisor(
+            command: command,
+            configuration: configuration,
+            gracePeriod: try settings.duration("grace-period", options.gracePeriod, mayBeZero: true),
+            isOnce: isOnce
+        )
+        let provider = try url.provider(readOnly: false, logger: .forCommand(verbose: printer.verbose))
+        let runner = try CampaignRunner(
+            groups: [name.texts[0]],
+            provider: provider,
+            configuration: supervisor.configuration,
+            printer: printer,
+            history: try options.historyFile(settings)
+        )
+        runner.onStopSignal { number, count in supervisor.signalled(number, count: count, runner) }
+        try await runner.run { service in try await supervisor.supervise(service, provider) }
+        throw supervisor.result
         #else
-            throw CommandFailure.unavailable("elect run needs Linux: it relies on how Linux keeps processes together")
+        throw CommandFailure.unavailable("elect run needs Linux: it relies on how Linux keeps processes together")
         #endif
     }
 }

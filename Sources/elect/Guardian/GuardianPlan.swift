@@ -60,7 +60,9 @@ struct GuardianPlan: Sendable, Equatable {
     /// Whether everything that is found is to be told to end.
     var isEnding: Bool { phase != .running }
 
-    /// The lease was prolonged. It never moves backwards: what was granted once holds. Nor is it revived: word that
+    /// The lease was prolonged.
+    ///
+    /// It never moves backwards: what was granted once holds. Nor is it revived: word that
     /// arrives after the deadline, such as after a pause of the whole machine, is about a lease that has ended.
     mutating func extend(to newDeadline: Int64, at now: Int64) {
         if now < deadline { deadline = max(deadline, newDeadline) }

@@ -3,11 +3,11 @@
 internal import LeaderElection
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 /// Tells events to people or to programs.
@@ -25,7 +25,8 @@ struct EventPrinter: Sendable {
     /// False once nobody reads any more.
     func print(_ event: ElectionEvent) -> Bool {
         guard verbose || (event.kind != .renewed && event.kind != .renewalFailed) else { return true }
-        if let error = event.error, descriptor == 1 {
+        let isSeenAnyway = format == .text && isatty(1) == 1 && isatty(2) == 1
+        if let error = event.error, descriptor == 1, !isSeenAnyway {
             Output.complain("\(Output.printable(event.group.name)): \(error.message)")
         }
         switch format {

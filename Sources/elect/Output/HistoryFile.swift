@@ -4,11 +4,11 @@ internal import LeaderElection
 internal import Synchronization
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 /// An audit trail that several processes may append to: one `write` a line, so that a kill leaves whole lines only.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 
 #if canImport(FoundationEssentials)
-    internal import FoundationEssentials
+internal import FoundationEssentials
 #else
-    internal import Foundation
+internal import Foundation
 #endif
 
 /// Options out of a JSON object whose keys are the long names of the options.
@@ -44,7 +44,9 @@ struct ConfigFile: Sendable {
         case texts([String])
 
         var texts: [String] {
-            switch self { case .texts(let texts): texts }
+            switch self {
+            case .texts(let texts): texts
+            }
         }
 
         init(from decoder: any Decoder) throws {

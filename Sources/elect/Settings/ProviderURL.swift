@@ -4,7 +4,7 @@ internal import LeaderElection
 internal import LeaderElectionFileSystem
 internal import Logging
 
-/// A store as it is named on the command line. Never printed as it was given: it may hold a password.
+/// A store as it is named on the command line; never printed as it was given, because it may hold a password.
 struct ProviderURL: Sendable, Equatable {
     enum Store: Sendable, Equatable {
         case memory
@@ -30,7 +30,9 @@ struct ProviderURL: Sendable, Equatable {
         case "sqlite":
             let path = try Self.path(rest, "sqlite", "sqlite:///var/lib/app/election.db", source)
             guard !path.hasSuffix("/") else {
-                throw CommandFailure.usage("\(source): \(path) names a directory; name a file, such as \(path)election.db")
+                throw CommandFailure.usage(
+                    "\(source): \(path) names a directory; name a file, such as \(path)election.db"
+                )
             }
             store = .database(path)
         case let scheme:
@@ -72,7 +74,9 @@ struct ProviderURL: Sendable, Equatable {
             throw CommandFailure.usage("\(source): write ? as %3F and # as %23 within the path of \(scheme):")
         }
         guard let path = percentDecoded(rest), !path.utf8.contains(0) else {
-            throw CommandFailure.usage("\(source): a % in the path of \(scheme): must be followed by two hexadecimal digits")
+            throw CommandFailure.usage(
+                "\(source): a % in the path of \(scheme): must be followed by two hexadecimal digits"
+            )
         }
         guard path.contains(where: { $0 != "/" }) else {
             throw CommandFailure.usage("\(source): \(scheme): needs a path behind the slashes, such as \(example)")
@@ -97,9 +101,9 @@ struct ProviderURL: Sendable, Equatable {
         return String(validating: bytes, as: UTF8.self)
     }
 
-    /// What cannot hold a secret: a scheme, or a text without one that is cut short.
+    /// A text that may be repeated: cut short, and nothing of it if it looks as if it held a secret.
     private static func safe(_ text: String) -> String {
-        let visible = text.prefix { $0 != "@" && $0 != "?" && !$0.isNewline }
-        return String(visible.prefix(40)) + (visible.count < text.count ? "…" : "")
+        if text.contains(where: { $0 == "@" || $0 == "?" || $0.isNewline }) { return "…" }
+        return Output.printable(String(text.prefix(40))) + (text.count > 40 ? "…" : "")
     }
 }
