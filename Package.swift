@@ -107,5 +107,7 @@ let strictSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ImmutableWeakCaptures"),
 ]
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
-    if !["CElectionSystem", "CElectCommand"].contains(target.name) { target.swiftSettings = (target.swiftSettings ?? []) + strictSettings }
+    if !["CElectionSystem", "CElectCommand"].contains(target.name) {
+        target.swiftSettings = (target.swiftSettings ?? []) + strictSettings
+    }
 }
