@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+
+internal import LeaderElection
+internal import CBenchmark
+
+/// Hand-over between services of one process.
+enum MemoryBenchmark {
+    static func run(_ options: Options, _ report: inout Report) async throws {
+        Report.heading("Hand-over in memory: stop() of the leader to `acquired` of the next; one provider per candidate")
+        for waiting in options.waiting {
+            let samples = try await handOvers(waiting: waiting, count: options.memoryHandOvers)
+            report.add("memory, \(waiting) waiting", samples, unit: "us", target: 100)
+        }
+    }
+
+    private static func handOvers(waiting: Int, count: Int) async throws -> Samples {
+        let store = InMemoryElectionStore()
+        let clock = SystemClock()
+        return try await withThrowingTaskGroup(of: Void.self) { tasks in
+            let (acquired, continuation) = AsyncStream.makeStream(of: (ElectionService, ElectionInstant).self)
+            var running: [ObjectIdentifier: ElectionService] = [:]
+
+            func join() throws {
+                let election = try ElectionService("group", provider: InMemoryElectionProvider(store: store))
+                running[ObjectIdentifier(election)] = election
+                tasks.addTask {
+                    for await event in election.events where event.kind == .acquired {
+                        continuation.yield((election, event.instant))
+                    }
+                }
+                tasks.addTask { try await election.run() }
+            }
+
+            for _ in 0...waiting { try join() }
+            var leaders = acquired.makeAsyncIterator()
+            var leader = await leaders.next()?.0
+            var values: [Double] = []
+            for _ in 0..<count {
+                try await Task.sleep(for: .milliseconds(5))
+                guard let old = leader else { break }
+                let start = clock.now
+                old.stop()
+                guard let (next, instant) = await leaders.next() else { break }
+                values.append(start.duration(to: instant).nanoseconds / 1000)
+                running[ObjectIdentifier(old)] = nil
+                leader = next
+                try join()
+            }
+            continuation.finish()
+            for election in running.values { election.stop() }
+            try await tasks.waitForAll()
+            return Samples(values)
+        }
+    }
+}
