@@ -38,13 +38,17 @@ let package = Package(
                 ),
             ]
         ),
-        .target(name: "LeaderElectionFileSystem", dependencies: ["LeaderElection", "ElectionFiles"]),
+        .target(
+            name: "LeaderElectionFileSystem",
+            dependencies: ["LeaderElection", "ElectionFiles", .product(name: "Logging", package: "swift-log")]
+        ),
         .target(
             name: "LeaderElectionSQLite",
             dependencies: [
                 "LeaderElection",
                 "ElectionFiles",
                 .target(name: "CElectionSQLite", condition: .when(traits: ["SQLite"])),
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(name: "LeaderElectionTesting", dependencies: ["LeaderElection"]),
@@ -69,7 +73,19 @@ let package = Package(
             providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]
         ),
 
+        .testTarget(
+            name: "LeaderElectionFileSystemTests",
+            dependencies: ["LeaderElectionFileSystem", "ElectionFiles", "CElectionSystem", "LeaderElectionTesting"]
+        ),
+        .testTarget(
+            name: "LeaderElectionSQLiteTests",
+            dependencies: ["LeaderElection", "LeaderElectionSQLite", "LeaderElectionTesting", "ElectionFiles"]
+        ),
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
+        .testTarget(
+            name: "LeaderElectionTestingTests",
+            dependencies: ["LeaderElection", "LeaderElectionTesting"]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )
