@@ -6,8 +6,16 @@ internal import CBenchmark
 enum MachineBenchmark {
     static func run(_ options: Options, _ report: inout Report) {
         Report.heading("The machine itself")
-        report.add("thread wakes thread and is woken, without a pause", trips(options.isQuick ? 2_000 : 20_000, 0), unit: "us")
-        report.add("thread wakes thread and is woken, 5 ms apart", trips(options.isQuick ? 100 : 1_000, 5_000), unit: "us")
+        report.add(
+            "thread wakes thread and is woken, without a pause",
+            trips(options.isQuick ? 2_000 : 20_000, 0),
+            unit: "us"
+        )
+        report.add(
+            "thread wakes thread and is woken, 5 ms apart",
+            trips(options.isQuick ? 100 : 1_000, 5_000),
+            unit: "us"
+        )
     }
 
     private static func trips(_ count: Int, _ pause: Int32) -> Samples {

@@ -7,7 +7,9 @@ internal import LeaderElection
 enum ManyGroupsBenchmark {
     static func run(_ options: Options, _ report: inout Report) async throws {
         let count = options.manyGroups
-        Report.heading("\(count) groups led by one process in memory, lease 15 s, observed for \(options.idleSeconds) s")
+        Report.heading(
+            "\(count) groups led by one process in memory, lease 15 s, observed for \(options.idleSeconds) s"
+        )
         let provider = InMemoryElectionProvider(store: InMemoryElectionStore())
         let clock = SystemClock()
         let before = benchmark_resident_bytes()

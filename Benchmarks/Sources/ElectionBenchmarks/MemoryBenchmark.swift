@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 
-internal import LeaderElection
 internal import CBenchmark
+internal import LeaderElection
 
 /// Hand-over between services of one process.
 enum MemoryBenchmark {
     static func run(_ options: Options, _ report: inout Report) async throws {
-        Report.heading("Hand-over in memory: stop() of the leader to `acquired` of the next; one provider per candidate")
+        Report.heading(
+            "Hand-over in memory: stop() of the leader to `acquired` of the next; one provider per candidate"
+        )
         for waiting in options.waiting {
             let samples = try await handOvers(waiting: waiting, count: options.memoryHandOvers)
             report.add("memory, \(waiting) waiting", samples, unit: "us", target: 100)
@@ -24,11 +26,14 @@ enum MemoryBenchmark {
                 let election = try ElectionService("group", provider: InMemoryElectionProvider(store: store))
                 running[ObjectIdentifier(election)] = election
                 tasks.addTask {
-                    for await event in election.events where event.kind == .acquired {
-                        continuation.yield((election, event.instant))
+                    // Before the service runs, so that nothing is missed.
+                    var events = election.events.makeAsyncIterator()
+                    async let service: Void = election.run()
+                    while let event = await events.next(isolation: nil) {
+                        if event.kind == .acquired { continuation.yield((election, event.instant)) }
                     }
+                    try await service
                 }
-                tasks.addTask { try await election.run() }
             }
 
             for _ in 0...waiting { try join() }

@@ -38,7 +38,11 @@ enum ReadBenchmark {
     }
 
     private static func clock(_ options: Options, _ read: (Int64) -> Int64) -> Samples {
-        Samples((0..<options.readSamples).map { _ in Double(read(Int64(options.readsPerSample))) / Double(options.readsPerSample) })
+        Samples(
+            (0..<options.readSamples).map { _ in
+                Double(read(Int64(options.readsPerSample))) / Double(options.readsPerSample)
+            }
+        )
     }
 
     private static func measure(_ options: Options, _ read: () -> Bool) -> Samples {

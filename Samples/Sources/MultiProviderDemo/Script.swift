@@ -13,7 +13,9 @@ enum Script {
         let place: Scene.Place
     }
 
-    /// One round. A stopped leader of a lock file keeps the group until it goes on; one on SQLite loses it.
+    /// One round.
+    ///
+    /// A stopped leader of a lock file keeps the group until it goes on; one on SQLite loses it.
     static let steps: [Step] = [
         Step(second: 2, deed: .resign, place: .memory),
         Step(second: 3, deed: .resign, place: .file),
