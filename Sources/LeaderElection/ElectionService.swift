@@ -264,11 +264,13 @@ public actor ElectionService {
         // A timer that fires too early costs one look; setting it anew for every renewal would cost more.
         if let timer, timer.deadline <= wakeup { return }
         timer?.timer.cancel()
-        let executor = executor
+        // A service that has stopped may still owe the store a release: it stays until that is done.
+        let debtor = machine.isStopped ? self : nil
         timer = (
             wakeup,
-            clock.schedule(at: wakeup) { [weak self] in
-                executor.execute { self?.assumeIsolated { $0.timerFired() } }
+            clock.schedule(at: wakeup) { [weak self, executor] in
+                guard let service = debtor ?? self else { return }
+                executor.execute { service.assumeIsolated { $0.timerFired() } }
             }
         )
     }

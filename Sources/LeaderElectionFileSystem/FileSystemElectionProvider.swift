@@ -35,7 +35,7 @@ public final class FileSystemElectionProvider: ElectionProvider, PushingProvider
     ///   - allowNetworkFileSystem: Whether to go on where locks may be lost silently, and without events.
     ///   - logger: Told once about each thing that works but is doubtful.
     /// - Throws: ``ElectionError/Code/invalidConfiguration`` for a path that no file system allows.
-    public init(
+    public convenience init(
         directory: String,
         createDirectory: Bool = true,
         allowNetworkFileSystem: Bool = false,
@@ -53,14 +53,17 @@ public final class FileSystemElectionProvider: ElectionProvider, PushingProvider
         } catch {
             throw ElectionError.file(error)
         }
-        store = FileSystemStore(
-            directory: StoreDirectory(
-                path: path,
-                create: createDirectory,
-                allowNetwork: allowNetworkFileSystem,
-                logger: logger
-            )
+        let store = StoreDirectory(
+            path: path,
+            create: createDirectory,
+            allowNetwork: allowNetworkFileSystem,
+            logger: logger
         )
+        self.init(store)
+    }
+
+    init(_ directory: StoreDirectory) {
+        store = FileSystemStore(directory: directory)
     }
 
     /// One kernel's promise: exclusion without any clock, and word of a release or a crash in milliseconds.

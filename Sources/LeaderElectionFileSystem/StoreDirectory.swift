@@ -26,10 +26,19 @@ final class StoreDirectory: Sendable {
     private let create: Bool
     private let allowNetwork: Bool
     private let logger: Logger?
+    private let kindOf: @Sendable (String) throws -> FileSystemKind
     private let state = Mutex(State())
 
-    init(path: String, create: Bool, allowNetwork: Bool, logger: Logger?) {
-        (self.path, self.create, self.allowNetwork, self.logger) = (path, create, allowNetwork, logger)
+    /// - Parameter kindOf: what the path is on; given by tests that have no network file system at hand.
+    init(
+        path: String,
+        create: Bool,
+        allowNetwork: Bool,
+        logger: Logger?,
+        kindOf: @escaping @Sendable (String) throws -> FileSystemKind = { try FileSystemKind.of($0) }
+    ) {
+        (self.path, self.create, self.allowNetwork) = (path, create, allowNetwork)
+        (self.logger, self.kindOf) = (logger, kindOf)
     }
 
     /// Several machines may be behind it: exclusive locks need a writable descriptor there, and events stay away.
@@ -86,7 +95,7 @@ final class StoreDirectory: Sendable {
         guard let identity = try FileIdentity(path: path, followingLink: true) else { return false }
         guard identity.isDirectory else { throw FileError("open", path, code: ENOTDIR) }
         if state.withLock({ $0.identity != identity || $0.kind == nil }) {
-            let kind = try FileSystemKind.of(path)
+            let kind = try kindOf(path)
             state.withLock { ($0.identity, $0.kind) = (identity, kind) }
             judge(kind)
         }

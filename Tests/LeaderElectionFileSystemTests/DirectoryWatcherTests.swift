@@ -58,6 +58,26 @@ final class Events: Sendable {
             }
         }
 
+        @Test func eventsThatTheKernelDroppedAreTold() async throws {
+            let directory = try TemporaryDirectory()
+            let text = try #require(try readFile("/proc/sys/fs/inotify/max_queued_events", atMost: 20))
+            let limit = try #require(Int(String(decoding: text.dropLast(), as: UTF8.self)))
+            let events = Events()
+            let gate = Mutex(())
+            let watcher = try DirectoryWatcher(directory: directory.path, interest: .closedAfterWriting) { event in
+                gate.withLock { _ in }
+                events.add(event)
+            }
+            gate.withLock { _ in
+                // Two names in turn, since the kernel merges equal events; one bufferful is read already.
+                for number in 0..<(limit + 4_000) {
+                    close(open(directory.file(number % 2 == 0 ? "a" : "b"), O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+                }
+            }
+            #expect(await eventually { events.all.contains(.overflow) })
+            watcher.cancel()
+        }
+
         @Test(arguments: [true, false])
         func aDirectoryThatGoesIsReportedOnce(moved: Bool) async throws {
             let directory = try TemporaryDirectory()

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 
 internal import CElectionSystem
+internal import ElectionFiles
 internal import LeaderElection
-internal import LeaderElectionFileSystem
 internal import Testing
+
+@testable internal import LeaderElectionFileSystem
 
 #if canImport(Glibc)
     internal import Glibc
@@ -46,6 +48,21 @@ internal import Testing
             _ = try await leader.release(group, nonce, term)
             #expect(await eventually { hints.all.contains(.changed(group)) })
             #expect(try await follower.acquire(group).granted() > term)
+        }
+
+        @Test func aKilledHolderIsToldAndItsTermIsFollowedByALargerOne() async throws {
+            let follower = try Contender(directory.path)
+            let hints = Hints(follower.provider)
+            await #expect(processExitsWith: .signal(SIGKILL)) { [path = directory.path as String] in
+                _ = try await Contender(path).acquire(ElectionGroup("a/b")).granted()
+                kill(getpid(), SIGKILL)
+            }
+            let bytes = try #require(try readFile(directory.file("a%2Fb.state"), atMost: 4096))
+            let last = try StateRecord(parsing: bytes)
+            #expect(!last.isReleased)
+            // Once for the new term, once for its end.
+            #expect(await eventually { hints.all.count { $0 == .changed(group) } >= 2 })
+            #expect(try await follower.acquire(group).granted() > last.term)
         }
 
         @Test func failedAttemptsAndReadersWakeNobody() async throws {
@@ -110,7 +127,12 @@ internal import Testing
             #expect(await eventually { !hints.all.isEmpty })
             hints.cancel()
             hints.forget()
-            _ = try await contender.acquire(ElectionGroup("other")).granted()
+            let other = try ElectionGroup("other")
+            let witness = try Contender(directory.path)
+            let seen = Hints(witness.provider)
+            #expect(try await witness.holder(other).isFree)
+            _ = try await contender.acquire(other).granted()
+            #expect(await eventually { seen.all.contains(.changed(other)) })
             #expect(hints.all.isEmpty)
         }
     }

@@ -9,6 +9,10 @@ struct Contender {
     let provider: FileSystemElectionProvider
     let candidate = Candidate(id: "c", incarnation: Nonce(), metadata: ["address": "10.0.0.1:80", "a=b": "50 %\n"])
 
+    init(provider: FileSystemElectionProvider) {
+        self.provider = provider
+    }
+
     init(_ directory: String, createDirectory: Bool = true) throws {
         provider = try .fileSystem(directory: directory, createDirectory: createDirectory)
     }
