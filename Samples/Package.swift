@@ -13,6 +13,13 @@ let package = Package(
     ],
     targets: [
         .executableTarget(
+            name: "QuickStart",
+            dependencies: [
+                .product(name: "LeaderElection", package: "swift-leader-election"),
+                .product(name: "LeaderElectionSQLite", package: "swift-leader-election"),
+            ]
+        ),
+        .executableTarget(
             name: "MultiProviderDemo",
             dependencies: [
                 "ChildProcesses",
@@ -50,10 +57,17 @@ let package = Package(
                 .product(name: "LeaderElection", package: "swift-leader-election"),
                 .product(name: "LeaderElectionFileSystem", package: "swift-leader-election"),
                 .product(name: "LeaderElectionSQLite", package: "swift-leader-election"),
-                .product(name: "LeaderElectionTesting", package: "swift-leader-election"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]
+        ),
+
+        .testTarget(
+            name: "DocumentationCodeTests",
+            dependencies: [
+                .product(name: "LeaderElection", package: "swift-leader-election"),
+                .product(name: "LeaderElectionTesting", package: "swift-leader-election"),
             ]
         ),
 
@@ -67,7 +81,7 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-for target in package.targets where [.regular, .executable].contains(target.type) {
+for target in package.targets where [.regular, .executable, .test].contains(target.type) {
     target.swiftSettings = [
         .enableUpcomingFeature("ExistentialAny"),
         .enableUpcomingFeature("MemberImportVisibility"),
