@@ -39,8 +39,12 @@ public struct ProviderConformance: Sendable {
         public static let crash = Capabilities(rawValue: 1 << 5)
         /// A lease ends at once when its provider is gone, without time passing.
         public static let endsWithProvider = Capabilities(rawValue: 1 << 6)
+        /// The store takes every name that ``ElectionGroup`` allows.
+        ///
+        /// Without this, `validate` may refuse long names in which bytes have to be escaped.
+        public static let everyGroupName = Capabilities(rawValue: 1 << 7)
         /// All of them.
-        public static let all = Capabilities(rawValue: (1 << 7) - 1)
+        public static let all = Capabilities(rawValue: (1 << 8) - 1)
     }
 
     /// Every case.
