@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "CBenchmark.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -95,6 +97,31 @@ void benchmark_thread_round_trips(int64_t *nanoseconds, int count, int pause) {
     pthread_join(thread, NULL);
     close(other.in);
     close(other.out);
+}
+
+int64_t benchmark_replace_file(const char *directory) {
+    char new[PATH_MAX], path[PATH_MAX], bytes[512] = "x";
+    snprintf(new, sizeof new, "%s/new", directory);
+    snprintf(path, sizeof path, "%s/replaced", directory);
+    int64_t start = now(CLOCK_MONOTONIC);
+    int file = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0 || write(file, bytes, sizeof bytes) != sizeof bytes || fsync(file) != 0) return -1;
+    close(file);
+    if (rename(new, path) != 0) return -1;
+    int parent = open(directory, O_RDONLY | O_CLOEXEC);
+    if (parent < 0 || fsync(parent) != 0) return -1;
+    close(parent);
+    return now(CLOCK_MONOTONIC) - start;
+}
+
+int64_t benchmark_overwrite_file(const char *directory) {
+    char path[PATH_MAX], bytes[512] = "x";
+    snprintf(path, sizeof path, "%s/overwritten", directory);
+    int64_t start = now(CLOCK_MONOTONIC);
+    int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (file < 0 || pwrite(file, bytes, sizeof bytes, 0) != sizeof bytes || fdatasync(file) != 0) return -1;
+    close(file);
+    return now(CLOCK_MONOTONIC) - start;
 }
 
 static int64_t readings(clockid_t clock, int64_t count) {

@@ -4,7 +4,7 @@ internal import CBenchmark
 
 /// What this machine can do at best, and how quiet it is: the other numbers cannot be better than these.
 enum MachineBenchmark {
-    static func run(_ options: Options, _ report: inout Report) {
+    static func run(_ options: Options, _ report: inout Report) async throws {
         Report.heading("The machine itself")
         report.add(
             "thread wakes thread and is woken, without a pause",
@@ -16,6 +16,13 @@ enum MachineBenchmark {
             trips(options.isQuick ? 100 : 1_000, 5_000),
             unit: "us"
         )
+        try await withTemporaryDirectory { directory in
+            let count = options.isQuick ? 50 : 300
+            let replaced = (0..<count).map { _ in Double(benchmark_replace_file(directory)) / 1e6 }
+            let overwritten = (0..<count).map { _ in Double(benchmark_overwrite_file(directory)) / 1e6 }
+            report.add("disk: new file, fsync, rename, fsync of directory", Samples(replaced), unit: "ms")
+            report.add("disk: overwrite in place, fdatasync", Samples(overwritten), unit: "ms")
+        }
     }
 
     private static func trips(_ count: Int, _ pause: Int32) -> Samples {

@@ -15,15 +15,19 @@ enum MemoryBenchmark {
         }
     }
 
-    private static func handOvers(waiting: Int, count: Int) async throws -> Samples {
+    private static func handOvers(_ waiting: Int, isShared: Bool, count: Int) async throws -> Samples {
         let store = InMemoryElectionStore()
+        let shared = InMemoryElectionProvider(store: store)
         let clock = SystemClock()
         return try await withThrowingTaskGroup(of: Void.self) { tasks in
             let (acquired, continuation) = AsyncStream.makeStream(of: (ElectionService, ElectionInstant).self)
             var running: [ObjectIdentifier: ElectionService] = [:]
 
             func join() throws {
-                let election = try ElectionService("group", provider: InMemoryElectionProvider(store: store))
+                let election = try ElectionService(
+                    "group",
+                    provider: isShared ? shared : InMemoryElectionProvider(store: store)
+                )
                 running[ObjectIdentifier(election)] = election
                 tasks.addTask {
                     // Before the service runs, so that nothing is missed.

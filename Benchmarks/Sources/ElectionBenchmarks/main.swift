@@ -13,7 +13,7 @@ do {
     }
     let options = try Options(CommandLine.arguments.dropFirst())
     var report = Report()
-    if options.includes("machine") { MachineBenchmark.run(options, &report) }
+    if options.includes("machine") { try await MachineBenchmark.run(options, &report) }
     if options.includes("read") { try await ReadBenchmark.run(options, &report) }
     if options.includes("memory") { try await MemoryBenchmark.run(options, &report) }
     if options.includes("many") { try await ManyGroupsBenchmark.run(options, &report) }

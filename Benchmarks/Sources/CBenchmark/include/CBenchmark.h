@@ -12,6 +12,11 @@ int64_t benchmark_allocations(void);
 /// Nanoseconds for each of `count` round trips between two threads through eventfd and poll, `pause` microseconds apart.
 void benchmark_thread_round_trips(int64_t *nanoseconds, int count, int pause);
 
+/// Nanoseconds for replacing a small file durably (new file, fsync, rename, fsync of the directory), and for overwriting
+/// one durably in place (pwrite, fdatasync); -1 on failure.
+int64_t benchmark_replace_file(const char *directory);
+int64_t benchmark_overwrite_file(const char *directory);
+
 /// Nanoseconds for `count` readings of the boot clock, and of the coarse wall clock.
 int64_t benchmark_boot_clock(int64_t count);
 int64_t benchmark_coarse_clock(int64_t count);
