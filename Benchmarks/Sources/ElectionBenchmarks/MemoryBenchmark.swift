@@ -6,12 +6,13 @@ internal import LeaderElection
 /// Hand-over between services of one process.
 enum MemoryBenchmark {
     static func run(_ options: Options, _ report: inout Report) async throws {
-        Report.heading(
-            "Hand-over in memory: stop() of the leader to `acquired` of the next; one provider per candidate"
-        )
-        for waiting in options.waiting {
-            let samples = try await handOvers(waiting: waiting, count: options.memoryHandOvers)
-            report.add("memory, \(waiting) waiting", samples, unit: "us", target: 100)
+        Report.heading("Hand-over in memory: stop() of the leader to `acquired` of the next")
+        for isShared in [true, false] {
+            for waiting in options.waiting {
+                let samples = try await handOvers(waiting, isShared: isShared, count: options.memoryHandOvers)
+                let providers = isShared ? "one provider" : "a provider each"
+                report.add("memory, \(waiting) waiting, \(providers)", samples, unit: "us", target: 100)
+            }
         }
     }
 
