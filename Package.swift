@@ -58,11 +58,13 @@ let package = Package(
                 "LeaderElection",
                 "LeaderElectionFileSystem",
                 "LeaderElectionSQLite",
-                "CElectionSystem",
+                "ElectionFiles",
+                "CElectCommand",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        .target(name: "CElectCommand"),
 
         // Shared by the stores that live in files: directory watches, advisory locks, kinds of file systems.
         .target(name: "ElectionFiles", dependencies: ["LeaderElection", "CElectionSystem"]),
@@ -82,6 +84,12 @@ let package = Package(
             dependencies: ["LeaderElection", "LeaderElectionSQLite", "LeaderElectionTesting", "ElectionFiles"]
         ),
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
+        .testTarget(name: "ElectTests", dependencies: ["elect", "LeaderElection"]),
+        .testTarget(
+            name: "ElectCommandTests",
+            dependencies: ["elect"],
+            path: "IntegrationTests/ElectCommandTests"
+        ),
         .testTarget(
             name: "LeaderElectionTestingTests",
             dependencies: ["LeaderElection", "LeaderElectionTesting"]
@@ -99,5 +107,5 @@ let strictSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ImmutableWeakCaptures"),
 ]
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
-    if target.name != "CElectionSystem" { target.swiftSettings = (target.swiftSettings ?? []) + strictSettings }
+    if !["CElectionSystem", "CElectCommand"].contains(target.name) { target.swiftSettings = (target.swiftSettings ?? []) + strictSettings }
 }
