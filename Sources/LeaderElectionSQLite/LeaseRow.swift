@@ -20,7 +20,7 @@ struct LeaseRow {
 
     /// Reads the columns of ``columns``.
     ///
-    /// - Throws: ``ElectionError/Code/storeCorrupted`` for values that no provider writes.
+    /// - Throws: ``/LeaderElection/ElectionError/Code/storeCorrupted`` for values that no provider writes.
     init(_ row: SQLiteRow) throws {
         term = row.integer(0)
         nonce = row.nonce(1)

@@ -39,7 +39,7 @@ public final class SQLiteElectionProvider: ElectionProvider, PushingProvider {
     ///     machine may then use the database.
     ///   - clock: where leases take their time from; all processes must share it.
     ///   - logger: told about file systems that weaken the guarantees, and about a database that was replaced.
-    /// - Throws: ``LeaderElection/ElectionError/Code/invalidConfiguration`` for a path that names no file.
+    /// - Throws: ``/LeaderElection/ElectionError/Code/invalidConfiguration`` for a path that names no file.
     public convenience init(
         path: String,
         createIfMissing: Bool = true,
@@ -123,7 +123,7 @@ extension SQLiteElectionProvider: KernelHeldLeases {
 extension ElectionProvider where Self == SQLiteElectionProvider {
     /// Elections among the processes of one machine, in the SQLite database at `path`.
     ///
-    /// - Throws: ``LeaderElection/ElectionError/Code/invalidConfiguration`` for a path that names no file.
+    /// - Throws: ``/LeaderElection/ElectionError/Code/invalidConfiguration`` for a path that names no file.
     public static func sqlite(
         path: String,
         createIfMissing: Bool = true,
