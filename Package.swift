@@ -69,6 +69,10 @@ let package = Package(
             providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]
         ),
 
+        // The engine in thousands of simulated worlds; see scripts/simulate.
+        .target(name: "ElectionSimulation", dependencies: ["LeaderElection"], path: "Tests/ElectionSimulation", exclude: ["Mutants"]),
+        .executableTarget(name: "simulate", dependencies: ["ElectionSimulation"], path: "Tests/Simulate"),
+        .testTarget(name: "ElectionSimulationTests", dependencies: ["ElectionSimulation", "LeaderElection"]),
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
     ],
     swiftLanguageModes: [.v6]
