@@ -38,13 +38,17 @@ let package = Package(
                 ),
             ]
         ),
-        .target(name: "LeaderElectionFileSystem", dependencies: ["LeaderElection", "ElectionFiles"]),
+        .target(
+            name: "LeaderElectionFileSystem",
+            dependencies: ["LeaderElection", "ElectionFiles", .product(name: "Logging", package: "swift-log")]
+        ),
         .target(
             name: "LeaderElectionSQLite",
             dependencies: [
                 "LeaderElection",
                 "ElectionFiles",
                 .target(name: "CElectionSQLite", condition: .when(traits: ["SQLite"])),
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(name: "LeaderElectionTesting", dependencies: ["LeaderElection"]),
@@ -69,11 +73,28 @@ let package = Package(
             providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]
         ),
 
+        .testTarget(
+            name: "LeaderElectionFileSystemTests",
+            dependencies: ["LeaderElectionFileSystem", "ElectionFiles", "CElectionSystem", "LeaderElectionTesting"]
+        ),
+        .testTarget(
+            name: "LeaderElectionSQLiteTests",
+            dependencies: ["LeaderElection", "LeaderElectionSQLite", "LeaderElectionTesting", "ElectionFiles"]
+        ),
         // The engine in thousands of simulated worlds; see scripts/simulate.
-        .target(name: "ElectionSimulation", dependencies: ["LeaderElection"], path: "Tests/ElectionSimulation", exclude: ["Mutants"]),
+        .target(
+            name: "ElectionSimulation",
+            dependencies: ["LeaderElection"],
+            path: "Tests/ElectionSimulation",
+            exclude: ["Mutants"]
+        ),
         .executableTarget(name: "simulate", dependencies: ["ElectionSimulation"], path: "Tests/Simulate"),
         .testTarget(name: "ElectionSimulationTests", dependencies: ["ElectionSimulation", "LeaderElection"]),
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
+        .testTarget(
+            name: "LeaderElectionTestingTests",
+            dependencies: ["LeaderElection", "LeaderElectionTesting"]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -19,6 +19,7 @@ extension ElectionProvider {
     ///   - body: the work.
     /// - Throws: what the body throws; ``ElectionError/Code/leaseHeld`` if the lease was not to be had in time, or the
     ///   store's own error if that was why; ``ElectionError/Code/leaseLost`` if it was lost while the body was running.
+    @discardableResult
     public func withLease<Result: Sendable>(
         _ group: String,
         waitingUpTo limit: Duration = .zero,

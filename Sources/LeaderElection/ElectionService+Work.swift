@@ -38,6 +38,7 @@ extension ElectionService {
     /// The body is cancelled when the term has to end, and always waited for.
     ///
     /// - Throws: what the body throws; ``ElectionError/Code/leaseLost`` if the term's end cancelled it.
+    @discardableResult
     public nonisolated func runIfLeader<Result: Sendable>(
         _ body: @escaping @Sendable (Leadership) async throws -> Result
     ) async throws -> Result? {

@@ -43,6 +43,8 @@ public actor ElectionService {
     private var hasRun = false
     private var running: CheckedContinuation<Void, Never>?
     private var isFinished = false
+    /// What is asked because of a hint goes out at once: somebody waits for it.
+    private var isHinted = false
     private var resigning: [WorkSignal] = []
 
     /// All state lives on the engine's own thread, so that no blocked pool can hold up a renewal.
@@ -125,7 +127,7 @@ public actor ElectionService {
     ///
     /// Read from the clock at each call, without waiting for anything; it is false before the store could let anybody
     /// else lead.
-    public nonisolated var isLeader: Bool { cell.term != nil }
+    public nonisolated var isLeader: Bool { cell.leads }
 
     /// The term in which this process leads at this moment; nil if it does not.
     public nonisolated var leadership: Leadership? {
@@ -201,7 +203,7 @@ public actor ElectionService {
     private func begin() {
         let highestTerm = channel.assumeIsolated { channel in
             channel.listen(to: group, for: ObjectIdentifier(self)) { [weak self] in
-                self?.assumeIsolated { service in service.handle { $0.hinted(at: $1) } }
+                self?.assumeIsolated { $0.hinted() }
             }
             return channel.highestTerm(of: group)
         }
@@ -236,6 +238,12 @@ public actor ElectionService {
         }
     }
 
+    private func hinted() {
+        isHinted = true
+        defer { isHinted = false }
+        handle { $0.hinted(at: $1) }
+    }
+
     private func timerFired() {
         timer = nil
         handle { machine, moment in
@@ -256,11 +264,13 @@ public actor ElectionService {
         // A timer that fires too early costs one look; setting it anew for every renewal would cost more.
         if let timer, timer.deadline <= wakeup { return }
         timer?.timer.cancel()
-        let executor = executor
+        // A service that has stopped may still owe the store a release: it stays until that is done.
+        let debtor = machine.isStopped ? self : nil
         timer = (
             wakeup,
-            clock.schedule(at: wakeup) { [weak self] in
-                executor.execute { self?.assumeIsolated { $0.timerFired() } }
+            clock.schedule(at: wakeup) { [weak self, executor] in
+                guard let service = debtor ?? self else { return }
+                executor.execute { service.assumeIsolated { $0.timerFired() } }
             }
         )
     }
@@ -304,8 +314,9 @@ extension ElectionService {
             timeout: timing.attemptTimeout
         )
         record(.acquire, .send, nonce: nonce, at: operation.sent.now)
+        let isUrgent = isHinted
         channel.acquisitions.assumeIsolated { lane in
-            lane.submit(request, timeout: timing.attemptTimeout) { answer in
+            lane.submit(request, timeout: timing.attemptTimeout, isUrgent: isUrgent) { answer in
                 self.assumeIsolated { $0.acquireAnswered(answer, to: operation, nonce: nonce) }
             }
         }

@@ -5,6 +5,7 @@
 /// Runs `election` beside the body, stops it when the body has ended, and waits until the lease was given back.
 ///
 /// - Throws: what the body throws, and ``ElectionError/Code/alreadyRun``.
+@discardableResult
 public func withElection<Result>(
     _ election: ElectionService,
     _ body: (ElectionService) async throws -> Result

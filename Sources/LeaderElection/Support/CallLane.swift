@@ -51,10 +51,21 @@ actor CallLane<Request: Sendable, Answer: Sendable> {
     }
 
     /// Queues a request; its answer is delivered on the executor, perhaps long after the caller gave up on it.
-    func submit(_ request: Request, timeout: Duration, _ deliver: @escaping Delivery) {
+    ///
+    /// - Parameter isUrgent: goes out before anything else that is due, rather than with it.
+    func submit(
+        _ request: Request,
+        timeout: Duration,
+        isUrgent: Bool = false,
+        _ deliver: @escaping Delivery
+    ) {
         waiting.append(Entry(request: request, expires: clock.now + timeout, deliver: deliver))
         self.timeout = timeout
-        scheduleFlush()
+        if isUrgent {
+            executor.executeNext { self.assumeIsolated { $0.flush() } }
+        } else {
+            scheduleFlush()
+        }
     }
 
     /// Sends at the end of this turn of the executor, so that everything due at one instant leaves together.
@@ -103,7 +114,7 @@ actor CallLane<Request: Sendable, Answer: Sendable> {
         let deliveries = batch.map(\.deliver)
         // The one place that starts a task outside the tree of `run()`. A task group would have to wait for a call
         // that never returns; leadership must end on time and `run()` must return all the same.
-        let task = Task(executorPreference: executor) { [call, unknown, executor] in
+        let task = Task(executorPreference: executor) { [call, unknown] in
             let answers: [Answer]
             do {
                 let given = try await call(requests)
@@ -119,7 +130,7 @@ actor CallLane<Request: Sendable, Answer: Sendable> {
             } catch {
                 answers = requests.map { _ in unknown(error) }
             }
-            executor.execute { self.assumeIsolated { $0.returned(id, answers, to: deliveries) } }
+            await self.returned(id, answers, to: deliveries)
         }
         timers[id] = clock.schedule(at: clock.now + timeout) { [weak self, executor] in
             executor.execute {

@@ -6,6 +6,16 @@
 package protocol ElectionExecutor: SerialExecutor, TaskExecutor {
     /// Runs `work` here after everything that was handed over before.
     func execute(_ work: @escaping @Sendable () -> Void)
+
+    /// Runs `work` here before everything that ``execute(_:)`` was given, but not in the middle of anything.
+    ///
+    /// Tasks come in this order, too: what has begun is finished before the next thing begins.
+    func executeNext(_ work: @escaping @Sendable () -> Void)
+}
+
+extension ElectionExecutor {
+    /// In plain order, where nothing depends on how soon it is.
+    package func executeNext(_ work: @escaping @Sendable () -> Void) { execute(work) }
 }
 
 extension SerialThread: ElectionExecutor {}

@@ -86,7 +86,9 @@ package actor ProviderChannel {
 
     private func hinted(_ hint: ProviderHint) {
         switch hint {
-        case .changed(let group): listeners[group]?.values.forEach { $0() }
+        case .changed(let group):
+            // One by one: with many candidates of one process waiting, the first has its answer before the last asks.
+            for listener in (listeners[group] ?? [:]).values { executor.execute(listener) }
         case .resync: listeners.values.forEach { $0.values.forEach { $0() } }
         }
     }

@@ -33,13 +33,18 @@ package final class SerialThread: SerialExecutor, TaskExecutor {
         core.submit(.closure(work))
     }
 
+    /// Runs `work` on this thread before everything that ``execute(_:)`` was given.
+    package func executeNext(_ work: @escaping @Sendable () -> Void) {
+        core.submit(.closure(work), first: true)
+    }
+
     /// Runs `action` on this thread at or soon after the deadline.
     package func schedule(at deadline: ElectionInstant, _ action: @escaping @Sendable () -> Void) -> Timer {
         Timer(id: core.addTimer(at: deadline, action), core: core)
     }
 
     package func enqueue(_ job: consuming ExecutorJob) {
-        core.submit(.job(UnownedJob(job), self))
+        core.submit(.job(UnownedJob(job), self), first: true)
     }
 
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
@@ -121,6 +126,8 @@ extension SerialThread {
     /// What the thread itself keeps: it outlives the ``SerialThread`` until the last job has run.
     fileprivate final class Core: Sendable {
         private struct State {
+            /// Tasks, and what must not wait for all that is due: finished before the next of `work` begins.
+            var urgent: [Work] = []
             var work: [Work] = []
             var timers = TimerQueue()
             var isAsleep = false
@@ -143,9 +150,9 @@ extension SerialThread {
             #endif
         }
 
-        func submit(_ work: sending Work) {
+        func submit(_ work: sending Work, first: Bool = false) {
             let wasAsleep = state.withLock { state in
-                state.work.append(work)
+                if first { state.urgent.append(work) } else { state.work.append(work) }
                 defer { state.isAsleep = false }
                 return state.isAsleep
             }
@@ -173,35 +180,55 @@ extension SerialThread {
             waker.wake()
         }
 
+        private enum Step {
+            case urgent([Work])
+            case turn([Work])
+            case nextInTurn
+            case sleep(until: ElectionInstant?)
+            case end
+        }
+
         func run() {
             state.withLock { $0.thread = Self.currentThread }
+            var turn: [Work] = []
+            var position = 0
             while true {
-                let now = ElectionInstant.now
-                enum Next {
-                    case run([Work])
-                    case sleep(ElectionInstant?)
-                    case end
-                }
-                let next: Next = state.withLock { state in
-                    while let action = state.timers.popDue(at: now) { state.work.append(.closure(action)) }
-                    if !state.work.isEmpty {
-                        let work = state.work
-                        state.work = []
-                        return .run(work)
-                    }
-                    if state.isStopped { return .end }
-                    state.isAsleep = true
-                    return .sleep(state.timers.nextDeadline)
-                }
-                switch next {
-                case .run(let work): for item in work { item.run() }
+                switch nextStep(isTurnOver: position == turn.count) {
+                case .urgent(let work): for item in work { item.run() }
+                case .nextInTurn:
+                    position += 1
+                    turn[position - 1].run()
+                case .turn(let work):
+                    turn = work
+                    position = 0
                 case .sleep(let deadline):
+                    turn = []
+                    position = 0
                     waker.wait(until: deadline)
                     state.withLock { $0.isAsleep = false }
                 case .end:
                     waker.close()
                     return
                 }
+            }
+        }
+
+        private func nextStep(isTurnOver: Bool) -> Step {
+            let now = isTurnOver ? ElectionInstant.now : .distantPast
+            return state.withLock { state in
+                if !state.urgent.isEmpty {
+                    defer { state.urgent = [] }
+                    return .urgent(state.urgent)
+                }
+                guard isTurnOver else { return .nextInTurn }
+                while let action = state.timers.popDue(at: now) { state.work.append(.closure(action)) }
+                if !state.work.isEmpty {
+                    defer { state.work = [] }
+                    return .turn(state.work)
+                }
+                if state.isStopped { return .end }
+                state.isAsleep = true
+                return .sleep(until: state.timers.nextDeadline)
             }
         }
     }

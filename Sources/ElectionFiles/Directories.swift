@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+
+internal import CElectionSystem
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Darwin
+#endif
+
+/// Makes a directory and what is missing above it; one that is there already is fine.
+package func makeDirectory(_ path: String, mode: UInt32 = 0o770) throws(FileError) {
+    do {
+        try systemCall("mkdir", path) { mkdir(path, mode_t(mode)) }
+    } catch let error where error.code == ENOENT {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash > path.startIndex else { throw error }
+        try makeDirectory(String(path[..<slash]), mode: mode)
+        try systemCall("mkdir", path) { mkdir(path, mode_t(mode)) }
+    } catch let error where error.code == EEXIST {
+        // Whether it is a directory shows at its first use.
+    }
+}
+
+/// Throws unless this process may write the file, or make files in the directory.
+package func checkWritable(_ path: String) throws(FileError) {
+    try systemCall("access", path) { faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) }
+}
+
+/// The path from the root, in case the process changes its working directory later.
+package func absolutePath(_ path: String) throws(FileError) -> String {
+    var path = path
+    while path.utf8.count > 1 && path.utf8.last == UInt8(ascii: "/") { path.removeLast() }
+    if path.utf8.first == UInt8(ascii: "/") { return path }
+    guard let current = getcwd(nil, 0) else { throw FileError("getcwd", path, code: errno) }
+    defer { free(current) }
+    let base = String(cString: current)
+    return base == "/" ? "/" + path : base + "/" + path
+}

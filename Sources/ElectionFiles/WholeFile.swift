@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+
+internal import CElectionSystem
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Darwin
+#endif
+
+/// The bytes of a small plain file; nil if there is none.
+///
+/// - Throws: `EFBIG` if it is larger than `limit`, `EINVAL` if it is not a plain file, `ELOOP` for a symbolic link.
+package func readFile(_ path: String, atMost limit: Int) throws(FileError) -> [UInt8]? {
+    let descriptor: Int32
+    do {
+        descriptor = try openFile(path, O_RDONLY)
+    } catch let error where error.code == ENOENT {
+        return nil
+    }
+    defer { _ = close(descriptor) }
+    guard try FileIdentity(descriptor: descriptor, path: path).isRegularFile else {
+        throw FileError("read", path, code: EINVAL)
+    }
+    var bytes = [UInt8](repeating: 0, count: limit + 1)
+    var count = 0
+    while count < bytes.count {
+        let added = try systemCall("read", path) {
+            bytes.withUnsafeMutableBytes { buffer in
+                Int32(truncatingIfNeeded: read(descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count))
+            }
+        }
+        if added == 0 { break }
+        count += Int(added)
+    }
+    guard count <= limit else { throw FileError("read", path, code: EFBIG) }
+    bytes.removeLast(bytes.count - count)
+    return bytes
+}
+
+/// Replaces a file in one step that survives a power cut: readers see the old bytes or the new ones, never others.
+///
+/// Writes `temporaryName` in the same directory, and leaves nothing of it behind when the disk is full. Only one writer
+/// at a time may use a `temporaryName`. If this throws, the file is the old one, or the new one not yet proof against
+/// a power cut.
+package func replaceFile(
+    named name: String,
+    in directory: String,
+    with bytes: [UInt8],
+    temporaryName: String,
+    mode: UInt32 = 0o660
+) throws(FileError) {
+    let (path, temporary) = (directory + "/" + name, directory + "/" + temporaryName)
+    // What a killed process left.
+    _ = unlink(temporary)
+    let descriptor = try openFile(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: mode_t(mode))
+    do throws(FileError) {
+        defer { _ = close(descriptor) }
+        try writeAll(bytes, to: descriptor, at: 0, path: temporary)
+        try systemCall("fsync", temporary) { fsync(descriptor) }
+    } catch {
+        _ = unlink(temporary)
+        throw error
+    }
+    do {
+        try systemCall("rename", path) { rename(temporary, path) }
+    } catch {
+        _ = unlink(temporary)
+        throw error
+    }
+    try syncDirectory(directory)
+}
+
+/// Overwrites part of an existing file in place, if `condition` accepts the bytes that it holds now.
+///
+/// Nothing is forced to the disk, and what is written must be so small that it cannot be torn.
+package func overwriteFile(
+    _ path: String,
+    at offset: Int,
+    with bytes: [UInt8],
+    ifCurrent condition: ([UInt8]) -> Bool,
+    atMost limit: Int
+) throws(FileError) -> Bool {
+    let descriptor: Int32
+    do {
+        descriptor = try openFile(path, O_RDWR)
+    } catch let error where error.code == ENOENT {
+        return false
+    }
+    defer { _ = close(descriptor) }
+    var current = [UInt8](repeating: 0, count: limit)
+    let count = try systemCall("read", path) { Int32(truncatingIfNeeded: pread(descriptor, &current, limit, 0)) }
+    guard condition(Array(current.prefix(Int(count)))) else { return false }
+    try writeAll(bytes, to: descriptor, at: offset, path: path)
+    return true
+}
+
+/// Removes a file; none there is fine.
+package func removeFile(_ path: String) throws(FileError) {
+    do {
+        try systemCall("unlink", path) { unlink(path) }
+    } catch let error where error.code == ENOENT {
+        // Somebody else was faster.
+    }
+}
+
+private func writeAll(_ bytes: [UInt8], to descriptor: Int32, at offset: Int, path: String) throws(FileError) {
+    var written = 0
+    while written < bytes.count {
+        written += Int(
+            try systemCall("write", path) {
+                bytes.withUnsafeBytes { buffer in
+                    let rest = UnsafeRawBufferPointer(rebasing: buffer[written...])
+                    return Int32(
+                        truncatingIfNeeded: pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + written))
+                    )
+                }
+            }
+        )
+    }
+}
+
+private func syncDirectory(_ directory: String) throws(FileError) {
+    let descriptor = try systemCall("open", directory) { open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    defer { _ = close(descriptor) }
+    do {
+        try systemCall("fsync", directory) { fsync(descriptor) }
+    } catch let error where error.code == EINVAL {
+        // Some network file systems do not sync directories; they write names through at once.
+    }
+}

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: MIT
+
+internal import ElectionFiles
+internal import LeaderElection
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Darwin
+#endif
+
+/// A lease held in this process; letting go of it frees the group.
+struct HeldLease: Sendable {
+    var lock: FileLock
+    var nonce: Nonce
+    var term: Int64
+}
+
+/// The file work, on a thread of its own since `fsync` blocks.
+actor FileSystemStore {
+    private let thread = SerialThread(name: "election-files")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    nonisolated let directory: StoreDirectory
+    private nonisolated let held = Mutex<[ElectionGroup: HeldLease]>([:])
+    /// Locks that were won, but not on the file that the last holder had locked: since when its lease is waited for.
+    private var waits: [ElectionGroup: Wait] = [:]
+    /// How often in a row a lock was found held without anybody's name in the state.
+    private var transits: [ElectionGroup: Int] = [:]
+
+    private struct Wait {
+        var nonce: Nonce
+        var since: ElectionInstant
+    }
+
+    init(directory: StoreDirectory) {
+        self.directory = directory
+    }
+
+    nonisolated func heldLock(for group: ElectionGroup) -> FileLock? { held.withLock { $0[group]?.lock } }
+
+    /// Sets up the watch in good time; whatever is asked later finds it in place.
+    nonisolated func prepare() {
+        thread.execute { [directory] in _ = try? directory.openIfPresent() }
+    }
+
+    // MARK: The four verbs
+
+    func acquire(_ requests: [AcquireRequest]) throws(ElectionError) -> [AcquireAnswer] {
+        try directory.open()
+        return requests.map { request in
+            answering(request.group) { () throws(StoreFailure) in
+                do throws(StoreFailure) {
+                    return try acquire(request)
+                } catch {
+                    // The default limit of open files is small, and each lease that is led needs two.
+                    guard error.isOutOfDescriptors, DescriptorLimit.isRaised else { throw error }
+                    return try acquire(request)
+                }
+            } failing: {
+                .unknown($0)
+            }
+        }
+    }
+
+    func renew(_ requests: [RenewRequest]) -> [RenewAnswer] {
+        // Gives the watch a chance to come back; what is held is judged group by group.
+        _ = try? directory.openIfPresent()
+        return requests.map { request in
+            answering(request.group) { () throws(StoreFailure) in
+                try failing { () throws(FileError) in
+                    guard let lease = lease(of: request.group, request.nonce, term: request.term) else {
+                        return .lost(currentRecord(of: request.group))
+                    }
+                    if try lease.lock.isIntact() { return .renewed(leaseDuration: request.leaseDuration) }
+                    held.withLock { $0[request.group] = nil }
+                    lease.lock.release()
+                    return .lost(nil)
+                }
+            } failing: {
+                .unknown($0)
+            }
+        }
+    }
+
+    func release(_ requests: [ReleaseRequest]) -> [ReleaseAnswer] {
+        requests.map { request in
+            guard let lease = lease(of: request.group, request.nonce, term: request.term) else { return .notHeld }
+            held.withLock { $0[request.group] = nil }
+            let isIntact = (try? lease.lock.isIntact()) ?? false
+            if isIntact { markReleased(request.group, lease) }
+            lease.lock.release()
+            return isIntact ? .released : .notHeld
+        }
+    }
+
+    func holders(of groups: [ElectionGroup]) throws(ElectionError) -> [HolderAnswer] {
+        guard try directory.openIfPresent() else { return groups.map { _ in .free(lastTerm: nil) } }
+        return groups.map { group in
+            answering(group) { () throws(StoreFailure) in
+                let isHeld = try failing { () throws(FileError) in
+                    try FileLock.isHeld(path: directory.lockPath(group))
+                }
+                let record = try readState(group)
+                guard isHeld, let record, !record.isReleased else { return .free(lastTerm: record?.term) }
+                return .held(record.leaseRecord)
+            } failing: {
+                .unknown($0)
+            }
+        }
+    }
+
+    /// Makes and removes a file, and takes and frees a lock, as a grant would.
+    func check() throws(ElectionError) {
+        try directory.open()
+        do {
+            try checkWritable(directory.path)
+            let name = ".check-\(Nonce())"
+            try replaceFile(named: name, in: directory.path, with: [0], temporaryName: name + "-new")
+            defer { _ = try? removeFile(directory.path + "/" + name) }
+            _ = try FileLock.attempt(path: directory.path + "/" + name, writable: directory.isNetwork)
+        } catch {
+            throw .file(error)
+        }
+    }
+
+    // MARK: Acquiring
+
+    private func acquire(_ request: AcquireRequest) throws(StoreFailure) -> AcquireAnswer {
+        let group = request.group
+        if let lease = held.withLock({ $0[group] }), [request.nonce, request.previousNonce].contains(lease.nonce) {
+            let isIntact = try failing { () throws(FileError) in try lease.lock.isIntact() }
+            if isIntact && lease.nonce == request.nonce {
+                return .granted(term: lease.term, leaseDuration: request.leaseDuration)
+            }
+            // Whatever happens from here on, the old term is over.
+            held.withLock { $0[group] = nil }
+            if isIntact {
+                return try underLock(lease.lock) { () throws(StoreFailure) in
+                    try grant(request, under: lease.lock, after: try readState(group))
+                }
+            }
+            lease.lock.release()
+        }
+
+        let path = directory.lockPath(group)
+        let isNetwork = directory.isNetwork
+        switch try failing({ () throws(FileError) in try FileLock.attempt(path: path, writable: isNetwork) }) {
+        case .probed:
+            return .deferred(retryAfter: .milliseconds(2), reason: "somebody is looking at the lock")
+        case .held:
+            waits[group] = nil
+            if let record = try readState(group), !record.isReleased {
+                transits[group] = nil
+                return .held(record.leaseRecord)
+            }
+            let count = transits[group, default: 0]
+            transits[group] = count + 1
+            return .deferred(
+                retryAfter: .milliseconds(2 << min(count, 7)),
+                reason: "another candidate is just taking or giving back the lease"
+            )
+        case .won(let lock, _):
+            transits[group] = nil
+            return try underLock(lock) { () throws(StoreFailure) in
+                let record = try readState(group)
+                if let record, let wait = waitForEarlierHolder(record, lock, request) {
+                    lock.release()
+                    return .deferred(
+                        retryAfter: wait,
+                        reason: "the lock file was deleted or replaced while the lease of term \(record.term) stood; "
+                            + "its holder may not have noticed yet"
+                    )
+                }
+                return try grant(request, under: lock, after: record)
+            }
+        }
+    }
+
+    /// Frees the lock if `body` fails.
+    ///
+    /// Explicitly, since closing alone is not enough while another thread is between `fork` and `exec`.
+    private func underLock<Value>(
+        _ lock: FileLock,
+        _ body: () throws(StoreFailure) -> Value
+    ) throws(StoreFailure) -> Value {
+        do {
+            return try body()
+        } catch {
+            lock.release()
+            throw error
+        }
+    }
+
+    /// How long the holder of an earlier lock file may still believe in its lease; nil if there is no such holder.
+    private func waitForEarlierHolder(_ last: StateRecord, _ lock: FileLock, _ request: AcquireRequest) -> Duration? {
+        let isOwn = [request.nonce, request.previousNonce].contains(last.nonce)
+        guard !last.isReleased, !isOwn, last.lockInode != lock.identity.inode else {
+            waits[request.group] = nil
+            return nil
+        }
+        let now = ElectionInstant.now
+        let wait =
+            waits[request.group].flatMap { $0.nonce == last.nonce ? $0 : nil } ?? Wait(nonce: last.nonce, since: now)
+        waits[request.group] = wait
+        // It cannot renew any more: its last renewal was before the file was seen replaced.
+        let left = (wait.since + last.leaseDuration) - now
+        if left > .zero { return left }
+        waits[request.group] = nil
+        return nil
+    }
+
+    /// Writes the new term under the lock, and only then answers.
+    private func grant(
+        _ request: AcquireRequest,
+        under lock: FileLock,
+        after last: StateRecord?
+    ) throws(StoreFailure) -> AcquireAnswer {
+        let milliseconds = SystemClock().wallNanoseconds / 1_000_000
+        let record = StateRecord(
+            term: max((last?.term ?? 0) + 1, milliseconds),
+            nonce: request.nonce,
+            holder: request.candidate,
+            leaseDuration: request.leaseDuration,
+            lockInode: lock.identity.inode
+        )
+        let bytes = record.bytes
+        guard bytes.count <= StateRecord.maximumLength else {
+            let error = ElectionError(
+                .invalidCandidate,
+                "the candidate's name and metadata need \(bytes.count) bytes; use at most \(StateRecord.maximumLength)"
+            )
+            throw .election(error)
+        }
+        try failing { () throws(FileError) in
+            // Found out before anything is written: a refusal after that would wake everybody, again and again.
+            try checkWritable(lock.path)
+            try replaceFile(
+                named: directory.stateName(request.group),
+                in: directory.path,
+                with: bytes,
+                // The lock is on this inode, so nobody else writes under this name, and what a killed process
+                // leaves is written over by the next.
+                temporaryName: ".new-" + String(lock.identity.inode, radix: 16)
+            )
+            try lock.arm()
+            guard try lock.isIntact() else { throw FileError("flock", lock.path, code: ESTALE) }
+        }
+        held.withLock { $0[request.group] = HeldLease(lock: lock, nonce: request.nonce, term: record.term) }
+        return .granted(term: record.term, leaseDuration: request.leaseDuration)
+    }
+
+    // MARK: Parts
+
+    private func lease(of group: ElectionGroup, _ nonce: Nonce, term: Int64?) -> HeldLease? {
+        guard let lease = held.withLock({ $0[group] }), lease.nonce == nonce, term == nil || lease.term == term else {
+            return nil
+        }
+        return lease
+    }
+
+    /// Who leads now, if that can be told; for people only.
+    private func currentRecord(of group: ElectionGroup) -> LeaseRecord? {
+        guard (try? FileLock.isHeld(path: directory.lockPath(group))) == true, let record = try? readState(group),
+            !record.isReleased
+        else { return nil }
+        return record.leaseRecord
+    }
+
+    private func readState(_ group: ElectionGroup) throws(StoreFailure) -> StateRecord? {
+        let path = directory.statePath(group)
+        let bytes = try failing { () throws(FileError) in try readFile(path, atMost: StateRecord.maximumLength) }
+        guard let bytes else { return nil }
+        do {
+            return try StateRecord(parsing: bytes)
+        } catch {
+            throw .election(.corrupted(path, error.description, group: group))
+        }
+    }
+
+    /// Notes in place that the lease was given back: one byte, so that nobody waits for a disk.
+    ///
+    /// Not needed for safety, which the kernel's lock provides, so failing here does not keep the lease.
+    private func markReleased(_ group: ElectionGroup, _ lease: HeldLease) {
+        _ = try? overwriteFile(
+            directory.statePath(group),
+            at: StateRecord.releasedOffset,
+            with: [UInt8(ascii: "1")],
+            ifCurrent: { (try? StateRecord(parsing: $0))?.nonce == lease.nonce },
+            atMost: StateRecord.maximumLength
+        )
+    }
+
+    private func failing<Value>(_ body: () throws(FileError) -> Value) throws(StoreFailure) -> Value {
+        do { return try body() } catch { throw .file(error) }
+    }
+
+    private func answering<Answer>(
+        _ group: ElectionGroup,
+        _ body: () throws(StoreFailure) -> Answer,
+        failing: (ElectionError) -> Answer
+    ) -> Answer {
+        do { return try body() } catch { return failing(error.error(for: group)) }
+    }
+}
+
+/// Why one group could not be served.
+enum StoreFailure: Error {
+    case file(FileError)
+    case election(ElectionError)
+
+    var isOutOfDescriptors: Bool {
+        if case .file(let error) = self { error.isOutOfDescriptors } else { false }
+    }
+
+    func error(for group: ElectionGroup) -> ElectionError {
+        switch self {
+        case .file(let error): .file(error, group: group)
+        case .election(let error): error
+        }
+    }
+}

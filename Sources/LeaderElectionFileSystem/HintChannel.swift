@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+
+internal import ElectionFiles
+internal import LeaderElection
+internal import Synchronization
+
+/// Turns what happens in the directory into hints, for as long as somebody wants them.
+final class HintChannel: Sendable {
+    typealias Receiver = @Sendable (ProviderHint) -> Void
+
+    private struct State {
+        var receivers: [UInt64: Receiver] = [:]
+        var lastID: UInt64 = 0
+        var watcher: DirectoryWatcher?
+        /// Somebody may have missed something since the watch ended, or since nobody could set one up.
+        var hasGap = false
+    }
+
+    private let state = Mutex(State())
+
+    func subscribe(_ receive: @escaping Receiver) -> Subscription {
+        let id = state.withLock { state in
+            state.lastID += 1
+            state.receivers[state.lastID] = receive
+            return state.lastID
+        }
+        return Subscription(channel: self, id: id)
+    }
+
+    private func unsubscribe(_ id: UInt64) {
+        let ended = state.withLock { state -> DirectoryWatcher? in
+            state.receivers[id] = nil
+            guard state.receivers.isEmpty else { return nil }
+            defer { state.watcher = nil }
+            return state.watcher
+        }
+        ended?.cancel()
+    }
+
+    /// Sets up the watch if it is wanted and missing, or looks at a directory that is not there any more.
+    ///
+    /// A watch that comes late tells everybody to look again.
+    func ensureWatching(_ directory: String, _ identity: FileIdentity) throws(FileError) {
+        let isWanted = state.withLock { state in
+            if let watcher = state.watcher, !watcher.identity.isSameLinkedFile(as: identity) {
+                state.watcher = nil
+                state.hasGap = true
+            }
+            return state.watcher == nil && !state.receivers.isEmpty
+        }
+        guard isWanted else { return }
+        let watcher: DirectoryWatcher
+        do {
+            watcher = try DirectoryWatcher(
+                directory: directory,
+                interest: [.closedAfterWriting, .createdOrMovedIn, .deletedOrMovedAway]
+            ) { [weak self] event in self?.handle(event) }
+        } catch {
+            state.withLock { $0.hasGap = true }
+            throw error
+        }
+        let hadGap = state.withLock { state in
+            // Whoever wanted it may have gone meanwhile: then it ends with this call.
+            if !state.receivers.isEmpty { state.watcher = watcher }
+            defer { state.hasGap = false }
+            return state.hasGap
+        }
+        if hadGap { send(.resync) }
+    }
+
+    /// Nobody could set up a watch yet: whatever happens until then is missed.
+    func noteGap() {
+        state.withLock { $0.hasGap = true }
+    }
+
+    private func handle(_ event: DirectoryEvent) {
+        switch event {
+        case .closedAfterWriting(let name), .deletedOrMovedAway(let name):
+            // A lock has ended, or the file that it was on is gone.
+            if let group = GroupFileName.group(ofFile: name, suffix: GroupFileName.lockSuffix) { send(.changed(group)) }
+        case .createdOrMovedIn(let name):
+            // A new term has been written.
+            if let group = GroupFileName.group(ofFile: name, suffix: GroupFileName.stateSuffix) {
+                send(.changed(group))
+            }
+        case .modified: break
+        case .overflow: send(.resync)
+        case .directoryGone:
+            state.withLock { state in
+                state.watcher = nil
+                state.hasGap = true
+            }
+            send(.resync)
+        }
+    }
+
+    private func send(_ hint: ProviderHint) {
+        let receivers = state.withLock { Array($0.receivers.values) }
+        for receive in receivers { receive(hint) }
+    }
+
+    /// One receiver's share of the channel.
+    final class Subscription: HintSubscription {
+        private let channel: HintChannel
+        private let id: UInt64
+
+        fileprivate init(channel: HintChannel, id: UInt64) { (self.channel, self.id) = (channel, id) }
+        deinit { cancel() }
+        func cancel() { channel.unsubscribe(id) }
+    }
+}

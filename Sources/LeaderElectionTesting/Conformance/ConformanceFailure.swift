@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+
+/// A promise of the provider contract that a provider does not keep.
+public struct ConformanceFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The case, which is the promise.
+    public let promise: String
+    /// What happened instead.
+    public let observation: String
+
+    /// The promise and what happened instead.
+    public var description: String { "\(promise): \(observation)" }
+}

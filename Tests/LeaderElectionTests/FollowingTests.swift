@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+
+import LeaderElection
+import Testing
+
+@Suite struct FollowingTests {
+    @Test func followerAsksAgainWhenTheHoldersTimeIsUp() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        harness.answer(try harness.takeAcquire(), .held(record(term: 10, remaining: .seconds(4))))
+        _ = harness.drain()
+        harness.run(.milliseconds(3999))
+        #expect(harness.drain().isEmpty)
+        harness.run(.milliseconds(20))
+        #expect(harness.drain() == ["acquire"])
+    }
+
+    @Test func followerOfALeaseWithoutEndPollsRarely() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        harness.answer(try harness.takeAcquire(), .held(record(term: 10, remaining: nil)))
+        _ = harness.drain()
+        harness.run(.seconds(23))
+        #expect(harness.drain().isEmpty)
+        harness.run(.seconds(14))
+        #expect(harness.drain().first == "acquire")
+    }
+
+    @Test func hintIsAskedAtOnce() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        harness.answer(try harness.takeAcquire(), .held(record(term: 10)))
+        _ = harness.drain()
+        harness.hint()
+        #expect(harness.drain() == ["acquire"])
+    }
+
+    @Test func hintDuringACallIsAskedAgainAfterIt() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        let call = try harness.takeAcquire()
+        harness.hint()
+        harness.answer(call, .held(record(term: 10)))
+        #expect(harness.drain().filter { $0 == "acquire" }.count == 1)
+    }
+
+    @Test func hintThatMayPrecedeTheReleaseIsAskedAgainAtGrowingIntervals() throws {
+        var harness = try MachineHarness(hintsPrecedeRelease: true)
+        harness.start()
+        harness.answer(try harness.takeAcquire(), .held(record(term: 10, remaining: nil)))
+        _ = harness.drain()
+        harness.hint()
+        var delays: [Duration] = []
+        for _ in 0..<8 {
+            harness.answer(try harness.takeAcquire(), .held(record(term: 10, remaining: nil)))
+            let wakeup = try #require(harness.machine.wakeup)
+            delays.append(harness.now.duration(to: wakeup))
+            harness.run(delays.last ?? .zero)
+        }
+        #expect(Array(delays.prefix(7)) == [1, 2, 4, 8, 16, 32, 64].map { Duration.milliseconds($0) })
+        #expect(try #require(delays.last) > .seconds(20))
+    }
+
+    @Test func newTermEndsTheAskingAfterAHint() throws {
+        var harness = try MachineHarness(hintsPrecedeRelease: true)
+        harness.start()
+        harness.answer(try harness.takeAcquire(), .held(record(term: 10, remaining: nil)))
+        harness.hint()
+        harness.answer(try harness.takeAcquire(), .held(record(term: 11, remaining: nil)))
+        let wakeup = try #require(harness.machine.wakeup)
+        #expect(harness.now.duration(to: wakeup) > .seconds(20))
+    }
+
+    @Test func leaseThatOnlyWeCanTimeIsTakenAfterItStoodStillForALease() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        let silent = record(term: 10, remaining: nil, isObserverTimed: true)
+        #expect(try answerNext(&harness, silent).observed == nil)
+        // W = 10 · 1.002 + 0.5 s from when the first answer was processed.
+        harness.run(.milliseconds(10519))
+        #expect(!harness.drain().contains("acquire"))
+        harness.run(.milliseconds(1))
+        let takeover = try harness.takeAcquire()
+        #expect(takeover.observed == silent.version)
+    }
+
+    @Test func signOfLifeRestartsTheWatch() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        _ = try answerNext(&harness, record(term: 10, sequence: 1, remaining: nil, isObserverTimed: true))
+        harness.run(.milliseconds(10520))
+        _ = try answerNext(&harness, record(term: 10, sequence: 2, remaining: nil, isObserverTimed: true))
+        harness.run(.milliseconds(10520))
+        #expect(try harness.takeAcquire().observed == LeaseVersion(term: 10, sequence: 2))
+    }
+
+    private func answerNext(
+        _ harness: inout MachineHarness,
+        _ record: LeaseRecord
+    ) throws -> MachineHarness.AcquireCall {
+        let call = try harness.takeAcquire()
+        harness.answer(call, .held(record))
+        return call
+    }
+
+    @Test func unansweredAttemptIsRepeatedWithTheSameNonce() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        let first = try harness.takeAcquire()
+        harness.run(.seconds(2))
+        let second = try harness.takeAcquire()
+        #expect(second.nonce == first.nonce)
+        harness.answer(second, .granted(term: 10, leaseDuration: .seconds(10)))
+        #expect(harness.machine.term == 10)
+        // The first answer comes late, for the very lease that is held now.
+        _ = harness.drain()
+        harness.answer(first, .granted(term: 10, leaseDuration: .seconds(10)))
+        #expect(harness.drain().isEmpty)
+    }
+
+    @Test func lateGrantThatNobodyWaitsForIsGivenBack() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        let first = try harness.takeAcquire()
+        harness.run(.seconds(2))
+        harness.answer(try harness.takeAcquire(), .granted(term: 10, leaseDuration: .seconds(10)))
+        harness.resign(.seconds(60))
+        harness.answer(try harness.takeRelease(), .released)
+        _ = harness.drain()
+        harness.answer(first, .granted(term: 11, leaseDuration: .seconds(10)))
+        #expect(try harness.takeRelease().term == 11)
+        #expect(harness.machine.term == nil)
+    }
+
+    @Test func errorIsToldOncePerChangeOfCause() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        for _ in 0..<5 {
+            harness.answer(try harness.takeAcquire(), .unknown(anError))
+            harness.run(harness.now.duration(to: try #require(harness.machine.wakeup)))
+        }
+        #expect(harness.announcedErrors == [.storeUnavailable])
+        harness.answer(try harness.takeAcquire(), .unknown(ElectionError(.storeRefused, "no permission")))
+        #expect(harness.announcedErrors == [.storeUnavailable, .storeRefused])
+    }
+
+    @Test func backOffGrowsAndIsCapped() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        for failure in 1...12 {
+            harness.answer(try harness.takeAcquire(), .unknown(anError))
+            let wakeup = try #require(harness.machine.wakeup)
+            let delay = harness.now.duration(to: wakeup)
+            #expect(delay >= .milliseconds(10))
+            #expect(delay <= min(.seconds(5), .milliseconds(100 * (1 << (failure - 1)))))
+            harness.run(delay)
+        }
+    }
+
+    @Test func namesakeIsWarnedAboutOnce() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        for sequence in 0..<3 {
+            let twin = record(term: 10, holder: "me", sequence: Int64(sequence), remaining: .seconds(1))
+            harness.answer(try harness.takeAcquire(), .held(twin))
+            harness.run(.seconds(2))
+        }
+        #expect(harness.announcedErrors == [.duplicateCandidate])
+    }
+
+    @Test func storeThatWentBackInTimeIsReported() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        harness.answer(try harness.takeAcquire(), .held(record(term: 10, remaining: .seconds(1))))
+        harness.run(.seconds(2))
+        harness.answer(try harness.takeAcquire(), .held(record(term: 5, remaining: .seconds(1))))
+        #expect(harness.announcedErrors == [.termRegression])
+    }
+
+    @Test func observerNeverAsksForTheLease() throws {
+        var configuration = ElectionConfiguration(candidate: "me")
+        configuration.participation = .observer
+        var harness = try MachineHarness(configuration)
+        harness.start()
+        harness.hint()
+        harness.run(.seconds(120))
+        let names = harness.drain()
+        #expect(names.contains("read") && !names.contains("acquire"))
+    }
+
+    @Test func deferralIsWaitedOut() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        harness.answer(try harness.takeAcquire(), .deferred(retryAfter: .milliseconds(300), reason: "quarantine"))
+        harness.run(.milliseconds(299))
+        #expect(!harness.drain().contains("acquire"))
+        harness.run(.milliseconds(1))
+        #expect(harness.drain() == ["acquire"])
+    }
+}

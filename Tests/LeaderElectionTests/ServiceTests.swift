@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+
+import LeaderElection
+import LeaderElectionTesting
+import Testing
+
+@Suite struct ServiceTests {
+    let harness = ServiceHarness()
+
+    @Test func oneOfTwoLeadsAndTheOtherKnowsIt() async throws {
+        let (first, second) = (try harness.service("first"), try harness.service("second"))
+        try await withElection(first) { first in
+            let leadership = try await first.waitForLeadership()
+            try await withElection(second) { second in
+                let leader = try await second.waitForLeader()
+                #expect(leader.id == "first" && leader.term == leadership.term)
+                #expect(first.isLeader && !second.isLeader)
+                #expect(second.leadership == nil)
+                #expect(first.leader?.id == "first")
+            }
+        }
+    }
+
+    @Test func isLeaderEndsWithTheClockEvenIfNothingElseHappens() async throws {
+        let provider = FaultyProvider(
+            wrapping: harness.provider(),
+            clock: harness.clock,
+            rules: [FaultRule(.hang, when: .always, on: [.renew])]
+        )
+        let election = try harness.service("alone", provider: provider)
+        try await withElection(election) { election in
+            let leadership = try await election.waitForLeadership()
+            #expect(leadership.remaining == .milliseconds(9480))
+            harness.clock.advance(by: .milliseconds(9479))
+            #expect(election.isLeader && leadership.isValid)
+            harness.clock.advance(by: .milliseconds(1))
+            #expect(!election.isLeader && !leadership.isValid)
+            #expect(leadership.remaining == .zero)
+            #expect(throws: ElectionError.self) { try leadership.check() }
+        }
+    }
+
+    @Test func releaseHandsOverWithALargerTerm() async throws {
+        let (first, second) = (try harness.service("first"), try harness.service("second"))
+        try await withElection(second) { second in
+            let old = try await withElection(first) { first in
+                // Whoever leads, the other follows; make it the first.
+                if second.isLeader || second.leader?.id == "second" { await second.resign() }
+                return try await first.waitForLeadership()
+            }
+            #expect(!old.isValid)
+            let new = try await second.waitForLeadership()
+            #expect(new.term > old.term)
+        }
+    }
+
+    @Test func crashHandsOverWhenTheLeaseIsOver() async throws {
+        let crashing = FaultyProvider(
+            wrapping: harness.provider(),
+            clock: harness.clock,
+            rules: [FaultRule(.dropBeforeApplying, when: .always, on: [.renew, .release])]
+        )
+        let first = try harness.service("first", provider: crashing)
+        let second = try harness.service("second")
+        try await withElection(first) { first in
+            let old = try await first.waitForLeadership()
+            try await withElection(second) { second in
+                _ = try await second.waitForLeader()
+                var events = second.events.makeAsyncIterator()
+                harness.clock.advance(by: .seconds(10) + .milliseconds(21))
+                #expect(!old.isValid)
+                let acquired = try await events.next(.acquired)
+                #expect(try #require(acquired.term) > old.term)
+            }
+        }
+    }
+
+    @Test func forwardStepOfTheWallClockEndsTheTermForGood() async throws {
+        let election = try harness.service("alone")
+        try await withElection(election) { election in
+            let leadership = try await election.waitForLeadership()
+            harness.clock.stepWall(by: .seconds(3600))
+            #expect(!election.isLeader)
+            harness.clock.stepWall(by: .seconds(-3600))
+            #expect(!leadership.isValid)
+            var events = election.events.makeAsyncIterator()
+            harness.clock.advance(by: .milliseconds(3200))
+            let lost = try await events.next(.lost)
+            #expect(lost.reason == .clockJumped)
+            let next = try await election.waitForLeadership()
+            #expect(next.term > leadership.term)
+        }
+    }
+
+    @Test func backwardStepOfTheWallClockChangesNothing() async throws {
+        let election = try harness.service("alone")
+        try await withElection(election) { election in
+            let leadership = try await election.waitForLeadership()
+            harness.clock.stepWall(by: .seconds(-3600))
+            #expect(leadership.isValid)
+        }
+    }
+
+    @Test func suspendForLongerThanTheLeaseEndsTheTerm() async throws {
+        let election = try harness.service("alone")
+        try await withElection(election) { election in
+            let leadership = try await election.waitForLeadership()
+            var events = election.events.makeAsyncIterator()
+            harness.clock.advance(by: .seconds(20))
+            #expect(!leadership.isValid)
+            let lost = try await events.next(.lost)
+            #expect(lost.reason == .expired)
+            let acquired = try await events.next(.acquired)
+            #expect(acquired.term ?? 0 > leadership.term)
+        }
+    }
+
+    @Test func secondRunIsRefused() async throws {
+        let election = try harness.service("alone")
+        try await withElection(election) { election in
+            _ = try await election.waitForLeadership()
+            await #expect(throws: ElectionError.self) { try await election.run() }
+            #expect(election.isLeader)
+        }
+        await #expect(throws: ElectionError.self) { try await election.run() }
+    }
+
+    @Test func cancellationStopsAndGivesTheLeaseBack() async throws {
+        let election = try harness.service("alone")
+        let running = Task { try await election.run() }
+        _ = try await election.waitForLeadership()
+        running.cancel()
+        try await running.value
+        #expect(!election.isLeader)
+        let answer = try await harness.provider().holders(of: [election.group])
+        guard case .free = try #require(answer.first) else {
+            Issue.record("the lease is still held: \(answer)")
+            return
+        }
+    }
+
+    @Test func stopReturnsAlthoughTheStoreHangs() async throws {
+        let provider = FaultyProvider(
+            wrapping: harness.provider(),
+            clock: harness.clock,
+            rules: [FaultRule(.hang, when: .always, on: [.release])]
+        )
+        let election = try harness.service("alone", provider: provider)
+        let running = Task { try await election.run() }
+        _ = try await election.waitForLeadership()
+        let mark = harness.clock.now
+        election.stop()
+        var events = election.events.makeAsyncIterator()
+        _ = try await events.next(.lost)
+        #expect(!election.isLeader)
+        try await harness.clock.waitForTimer(by: mark.advanced(by: .seconds(10) / 6))
+        harness.clock.advance(by: .seconds(10) / 6 + .milliseconds(1))
+        try await running.value
+    }
+
+    @Test func hangingAcquisitionOfOneGroupLeavesOthersLeading() async throws {
+        let provider = FaultyProvider(
+            wrapping: harness.provider(),
+            clock: harness.clock,
+            rules: [FaultRule(.hang, when: .always, on: [.acquire], groups: "stuck")]
+        )
+        let healthy = try harness.service("alone", group: "healthy", provider: provider)
+        let stuck = try harness.service("alone", group: "stuck", provider: provider)
+        try await withElection(stuck) { _ in
+            try await withElection(healthy) { healthy in
+                // Both may share the first call; it is abandoned, and the next one goes through.
+                harness.clock.advance(by: .seconds(2))
+                harness.clock.advance(by: .seconds(2))
+                let leadership = try await eventually(healthy)
+                #expect(leadership.isValid)
+            }
+            stuck.stop()
+            harness.clock.advance(by: .seconds(4))
+        }
+    }
+
+    /// Moves time on until the candidate leads: a candidate whose call was abandoned asks again after a while.
+    private func eventually(_ election: ElectionService) async throws -> Leadership {
+        let waiting = Task { try await election.waitForLeadership() }
+        while election.leadership == nil {
+            let mark = harness.clock.timersSet
+            if let next = harness.clock.nextDeadline { harness.clock.advance(to: next) }
+            if election.leadership == nil { try await harness.clock.waitForTimer(after: mark) }
+        }
+        return try await waiting.value
+    }
+
+    @Test func namesakesContendAndAreWarned() async throws {
+        let (first, second) = (try harness.service("same"), try harness.service("same"))
+        try await withElection(first) { first in
+            _ = try await first.waitForLeadership()
+            var events = second.events.makeAsyncIterator()
+            try await withElection(second) { second in
+                let warning = try await events.next(.error)
+                #expect(warning.error?.code == .duplicateCandidate)
+                #expect(first.isLeader && !second.isLeader)
+            }
+        }
+    }
+
+    @Test func wipedStoreGrantsALargerTerm() async throws {
+        let election = try harness.service("alone")
+        try await withElection(election) { election in
+            let old = try await election.waitForLeadership()
+            var events = election.events.makeAsyncIterator()
+            harness.store.wipe()
+            harness.clock.advance(by: .milliseconds(3200))
+            let lost = try await events.next(.lost)
+            #expect(lost.reason == .superseded)
+            let acquired = try await events.next(.acquired)
+            #expect(acquired.term ?? 0 > old.term)
+        }
+    }
+}
