@@ -123,7 +123,8 @@ extension Checker {
     private mutating func checkWork(_ operation: ElectionOperation, process: Int, group: Int) {
         guard let term = operation.term else { return }
         withService(process, group) { notes in
-            guard notes.bodies[term] ?? 0 > 0, let deadline = notes.lastDeadline[term], operation.instant < deadline
+            guard notes.bodies[term] ?? 0 > 0, let last = notes.lastDeadline, last.term == term,
+                operation.instant < last.instant
             else { return }
             // The event that says why the term ended reaches its subscriber after this.
             notes.releasedDuringWork.insert(term)
@@ -154,7 +155,7 @@ extension Checker {
     // MARK: S10: what subscribers are told
 
     package mutating func delivered(_ event: ElectionEvent, process: Int, group: Int) {
-        let who = "process \(process) in group \(group)"
+        var who: String { "process \(process) in group \(group)" }
         let notes = withService(process, group) { $0 }
         switch event.kind {
         case .acquired:
@@ -187,10 +188,13 @@ extension Checker {
     }
 
     package mutating func delivered(_ change: LeadershipChange, process: Int, group: Int) {
-        let who = "process \(process) in group \(group)"
+        var who: String { "process \(process) in group \(group)" }
         let notes = withService(process, group) { $0 }
         if change.previousTerm != notes.changeTerm {
-            fail("S10", "\(who): a change names \(change.previousTerm ?? 0) as the term before, not \(notes.changeTerm ?? 0)")
+            fail(
+                "S10",
+                "\(who): a change names \(change.previousTerm ?? 0) as the term before, not \(notes.changeTerm ?? 0)"
+            )
         }
         if change.becameLeader, let term = change.term, term <= notes.lastChangeTerm {
             fail("S10", "\(who): a change to term \(term) after term \(notes.lastChangeTerm)")

@@ -54,7 +54,7 @@ package struct Checker: Sendable {
         var bodies: [Int64: Int] = [:]
         var deniedTerms: Set<Int64> = []
         var releasedDuringWork: Set<Int64> = []
-        var lastDeadline: [Int64: ElectionInstant] = [:]
+        var lastDeadline: (term: Int64, instant: ElectionInstant)?
         var eventTerm: Int64?
         var lastEventTerm: Int64 = 0
         var changeTerm: Int64?
@@ -122,19 +122,18 @@ package struct Checker: Sendable {
 
     // MARK: S1, S4, S5, S6: what may be read, at one instant
 
-    /// - Parameter storeDeadline: the real time at which the store may grant the group anew, if `term` holds it.
+    /// - Parameters:
+    ///   - readings: all that have a term, and those that may have lost one.
+    ///   - storeDeadline: the real time at which the store may grant the group anew, if `term` holds it.
     package mutating func read(
         _ readings: [Reading],
         at now: Int64,
         storeDeadline: (_ group: Int, _ term: Int64) -> Int64?
     ) {
-        for reading in readings { check(reading, at: now, storeDeadline: storeDeadline) }
-        var leader: [Reading?] = Array(repeating: nil, count: groupCount)
-        for reading in readings {
-            guard let term = reading.term, term > groups[reading.group].forgotten, !reading.hadUnseenFreeze else {
-                continue
-            }
-            if let other = leader[reading.group] {
+        // Exclusion first: it is what everything else is there for.
+        for (index, reading) in readings.enumerated() {
+            guard let term = reading.term, excludes(reading) else { continue }
+            for other in readings[..<index] where other.group == reading.group && other.term != nil && excludes(other) {
                 fail(
                     "S1",
                     """
@@ -143,8 +142,12 @@ package struct Checker: Sendable {
                     """
                 )
             }
-            leader[reading.group] = reading
         }
+        for reading in readings { check(reading, at: now, storeDeadline: storeDeadline) }
+    }
+
+    private func excludes(_ reading: Reading) -> Bool {
+        (reading.term ?? 0) > groups[reading.group].forgotten && !reading.hadUnseenFreeze
     }
 
     private mutating func check(
@@ -152,28 +155,29 @@ package struct Checker: Sendable {
         at now: Int64,
         storeDeadline: (_ group: Int, _ term: Int64) -> Int64?
     ) {
-        let who = "process \(reading.process) in group \(reading.group)"
-        let notes = withService(reading.process, reading.group) { $0 }
+        let key = key(reading.process, reading.group)
+        while services.count <= key { services.append(ServiceNotes()) }
         if let term = reading.term {
-            if term != notes.term {
-                if term <= notes.endedTerm {
-                    fail("S6", "\(who) leads in term \(term) again, after term \(notes.endedTerm) had ended for it")
-                }
-                if term < notes.seenTerm {
-                    fail("S4", "\(who) leads in term \(term), although it knew of term \(notes.seenTerm)")
-                }
-                if let before = notes.term, term < before {
-                    fail("S4", "\(who) went from term \(before) to term \(term)")
-                }
-            }
+            if term != services[key].term { checkNewTerm(term, reading, services[key]) }
             checkDeadline(reading, term: term, at: now, storeDeadline: storeDeadline)
+            if let deadline = reading.deadline { services[key].lastDeadline = (term, deadline) }
         }
-        withService(reading.process, reading.group) { notes in
-            if let old = notes.term, old != reading.term { notes.endedTerm = max(notes.endedTerm, old) }
-            notes.term = reading.term
-            if let seen = reading.seenTerm { notes.seenTerm = max(notes.seenTerm, seen) }
-            if let term = reading.term, let deadline = reading.deadline { notes.lastDeadline[term] = deadline }
+        if let old = services[key].term, old != reading.term {
+            services[key].endedTerm = max(services[key].endedTerm, old)
         }
+        services[key].term = reading.term
+        if let seen = reading.seenTerm, seen > services[key].seenTerm { services[key].seenTerm = seen }
+    }
+
+    private mutating func checkNewTerm(_ term: Int64, _ reading: Reading, _ notes: ServiceNotes) {
+        let who = "process \(reading.process) in group \(reading.group)"
+        if term <= notes.endedTerm {
+            fail("S6", "\(who) leads in term \(term) again, after term \(notes.endedTerm) had ended for it")
+        }
+        if term < notes.seenTerm {
+            fail("S4", "\(who) leads in term \(term), although it knew of term \(notes.seenTerm)")
+        }
+        if let before = notes.term, term < before { fail("S4", "\(who) went from term \(before) to term \(term)") }
     }
 
     private mutating func checkDeadline(
@@ -182,12 +186,15 @@ package struct Checker: Sendable {
         at now: Int64,
         storeDeadline: (_ group: Int, _ term: Int64) -> Int64?
     ) {
-        let who = "process \(reading.process) in group \(reading.group), term \(term)"
+        var who: String { "process \(reading.process) in group \(reading.group), term \(term)" }
         guard term > groups[reading.group].forgotten else { return }
         let last = storeDeadline(reading.group, term)
         if reading.hadUnseenFreeze {
             if (last ?? 0) + freezeSlack < now, last != nil {
-                fail("S5", "\(who): after a freeze the claim outlives its lease by \((now - (last ?? 0)) / 1_000_000) ms")
+                fail(
+                    "S5",
+                    "\(who): after a freeze the claim outlives its lease by \((now - (last ?? 0)) / 1_000_000) ms"
+                )
             }
             return
         }
@@ -198,7 +205,10 @@ package struct Checker: Sendable {
         }
         // A microsecond for rounding between three clocks.
         if claimed > last + 1000 {
-            fail("S5", "\(who): claims to lead for \((claimed - last) / 1000) µs longer than the store keeps others off")
+            fail(
+                "S5",
+                "\(who): claims to lead for \((claimed - last) / 1000) µs longer than the store keeps others off"
+            )
         }
     }
 

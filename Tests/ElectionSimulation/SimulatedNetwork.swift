@@ -118,7 +118,9 @@ package final class SimulatedNetwork: Sendable {
         timeline.schedule(
             at: bounded(timeline.now + delay),
             .outside { [self] in
-                guard !state.withLock({ $0.links[process].isCutTowardsStore || $0.links[process].isGone }) else { return }
+                guard !state.withLock({ $0.links[process].isCutTowardsStore || $0.links[process].isGone }) else {
+                    return
+                }
                 guard store.isUp else {
                     if roll(process, call.lane, { $0.chance(0.5) }) {
                         answer(.failure(Self.error("connection refused")), to: process, call.lane, ticket)

@@ -189,24 +189,20 @@ package final class SimulatedProcess: Sendable {
         if isRunning { action() }
     }
 
-    /// What each service says at this instant.
-    package func appendReadings(to readings: inout [Checker.Reading]) {
-        let freeze = hadUnseenFreeze
-        for (index, service) in services.enumerated() {
-            let leadership = service.leadership
-            let deadline = leadership?.validUntil
-            readings.append(
-                Checker.Reading(
-                    process: id,
-                    group: index,
-                    term: deadline == nil ? nil : leadership?.term,
-                    deadline: deadline,
-                    realDeadline: deadline.map { clock.realTime(of: $0) },
-                    seenTerm: service.leader?.term,
-                    hadUnseenFreeze: freeze
-                )
-            )
-        }
+    /// What one service says at this instant.
+    package func reading(of group: Int) -> Checker.Reading {
+        let service = services[group]
+        let leadership = service.leadership
+        let deadline = leadership?.validUntil
+        return Checker.Reading(
+            process: id,
+            group: group,
+            term: deadline == nil ? nil : leadership?.term,
+            deadline: deadline,
+            realDeadline: deadline.map { clock.realTime(of: $0) },
+            seenTerm: service.leader?.term,
+            hadUnseenFreeze: hadUnseenFreeze
+        )
     }
 }
 

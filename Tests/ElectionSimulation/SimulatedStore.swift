@@ -97,7 +97,9 @@ package final class SimulatedStore: Sendable {
         }
         if case .granted(let term, _) = answer {
             recorder.note(1, process, term, request.nonce.low)
-            recorder.trace("store: group \(group) acquired by process \(process), term \(term), nonce \(request.nonce.short)")
+            recorder.trace(
+                "store: group \(group) acquired by process \(process), term \(term), nonce \(request.nonce.short)"
+            )
         } else {
             recorder.note(2, process, holder?.term ?? 0)
             recorder.trace("store: group \(group) refused to process \(process); term \(holder?.term ?? 0) holds it")
@@ -114,7 +116,12 @@ package final class SimulatedStore: Sendable {
         recorder.check { checker in
             if before != after {
                 checker.recordChanged(
-                    by: .renew, group: group, holder: holder, nonce: request.nonce, term: request.term)
+                    by: .renew,
+                    group: group,
+                    holder: holder,
+                    nonce: request.nonce,
+                    term: request.term
+                )
             }
             if case .lost = answer { checker.denied(request.term, process: process, group: group) }
         }
@@ -137,12 +144,18 @@ package final class SimulatedStore: Sendable {
         if before != after {
             recorder.check {
                 $0.recordChanged(
-                    by: .release, group: group, holder: holder, nonce: request.nonce, term: request.term)
+                    by: .release,
+                    group: group,
+                    holder: holder,
+                    nonce: request.nonce,
+                    term: request.term
+                )
             }
         }
         recorder.note(5, process, request.term ?? -1, request.nonce.low)
         recorder.trace(
-            "store: group \(group) release by process \(process), nonce \(request.nonce.short): \(answer)")
+            "store: group \(group) release by process \(process), nonce \(request.nonce.short): \(answer)"
+        )
         return answer
     }
 }

@@ -84,7 +84,9 @@ final class SimulatedUser: Sendable {
                 at: timeline.now + delay,
                 .outside {
                     let isAccepted = recorder.checked { $0.wrote(term, process: process, group: group) }
-                    recorder.trace("resource \(group): write of process \(process), term \(term), accepted: \(isAccepted)")
+                    recorder.trace(
+                        "resource \(group): write of process \(process), term \(term), accepted: \(isAccepted)"
+                    )
                 }
             )
         }

@@ -6,7 +6,8 @@ extension Simulation {
     private static var maximumProcesses: Int { 40 }
 
     private enum Trouble {
-        case partition, outage, pause, stall, freeze, crash, stop, resign, wallStep, storeWallStep, hints, twin, slowness
+        case partition, outage, pause, stall, freeze, crash, stop, resign, wallStep, storeWallStep, hints, twin,
+            slowness
     }
 
     func makeTrouble() throws {
@@ -87,7 +88,10 @@ extension Simulation {
         } else {
             recorder.trace("the store is down")
         }
-        timeline.schedule(at: min(timeline.now + length, max(scenario.heal - 1, timeline.now + 50_000_000)), .command(.storeComesUp))
+        timeline.schedule(
+            at: min(timeline.now + length, max(scenario.heal - 1, timeline.now + 50_000_000)),
+            .command(.storeComesUp)
+        )
     }
 
     private func pause(upTo leases: Double, unseen: Bool) {

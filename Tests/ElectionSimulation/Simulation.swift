@@ -7,6 +7,20 @@ package final class Simulation {
     private static let maximumSteps = 400_000
     private static let maximumPiecesPerStep = 20_000
 
+    private enum Touched {
+        case nobody
+        case process(Int)
+        case everybody
+
+        func includes(_ process: Int) -> Bool {
+            switch self {
+            case .nobody: false
+            case .process(let touched): touched == process
+            case .everybody: true
+            }
+        }
+    }
+
     let scenario: Scenario
     let world: SimulatedWorld
     var dice: SeededGenerator
@@ -17,6 +31,7 @@ package final class Simulation {
     /// The process that is expected to be up on each node.
     var current: [Int?]
     private var readings: [Checker.Reading] = []
+    private var isClaiming: [Bool] = []
     private var steps = 0
     private var settled: [Int: Int64] = [:]
     private var settledAt: (time: Int64, requests: Int) = (0, 0)
@@ -46,14 +61,21 @@ package final class Simulation {
         timeline.schedule(at: scenario.heal, .command(.heal))
         var isOver = false
         while !isOver, recorder.violation == nil, let occurrence = timeline.advance() {
-            read()
+            read(.nobody)
+            let touched: Touched
             switch occurrence {
-            case .inside(let process, let action): processes[process].deliver(action)
-            case .outside(let action): action()
-            case .command(let command): isOver = try perform(command)
+            case .inside(let process, let action):
+                touched = .process(process)
+                processes[process].deliver(action)
+            case .outside(let action):
+                touched = .nobody
+                action()
+            case .command(let command):
+                touched = .everybody
+                isOver = try perform(command)
             }
-            drain()
-            read()
+            drain(touched)
+            read(touched)
             recorder.endStep()
             steps += 1
             if steps > Self.maximumSteps { fail("L4", "\(steps) steps in one world: the engine does not come to rest") }
@@ -77,36 +99,40 @@ package final class Simulation {
 
     // MARK: Steps
 
-    private func drain() {
-        var pieces = 0
-        var isBusy = true
-        while isBusy {
-            isBusy = false
-            for process in active where process.condition == .running {
-                let count = process.executor.drain(limit: Self.maximumPiecesPerStep)
-                if count > 0 { isBusy = true }
-                pieces += count
-            }
+    /// Lets the processes run that something may have happened in, until all of them wait.
+    private func drain(_ touched: Touched) {
+        switch touched {
+        case .nobody: break
+        case .process(let process): drain([processes[process]])
+        case .everybody: drain(active)
+        }
+    }
+
+    private func drain(_ processes: [SimulatedProcess]) {
+        for process in processes where process.condition == .running {
+            let pieces = process.executor.drain(limit: Self.maximumPiecesPerStep)
             if pieces > Self.maximumPiecesPerStep {
                 fail("L4", "\(pieces) pieces of work at one instant: the engine spins")
-                return
             }
         }
     }
 
-    private func read() {
+    /// Reads what can have changed: every claim, for time ends them, and all of those that did something.
+    private func read(_ touched: Touched) {
         readings.removeAll(keepingCapacity: true)
-        let now = timeline.now
-        var hasEnded = false
         for process in active {
-            process.appendReadings(to: &readings)
-            guard let stopBy = process.stopBy else { continue }
-            if process.hasEnded { hasEnded = hasEnded || process.isTidy }
-            if !process.hasEnded, process.condition == .running, now > stopBy {
-                fail("L6", "process \(process.id) was asked to stop and has not returned in time")
+            let isTouched = touched.includes(process.id)
+            if isTouched { checkStop(of: process) }
+            for group in 0..<scenario.groups {
+                let key = process.id * scenario.groups + group
+                while isClaiming.count <= key { isClaiming.append(false) }
+                guard isTouched || isClaiming[key] else { continue }
+                let reading = process.reading(of: group)
+                isClaiming[key] = reading.term != nil
+                readings.append(reading)
             }
         }
-        let store = world.store
+        let (now, store) = (timeline.now, world.store)
         recorder.check { checker in
             checker.read(readings, at: now) { store.realDeadline(of: $0, term: $1) }
             for reading in readings {
@@ -120,7 +146,12 @@ package final class Simulation {
                 )
             }
         }
-        if hasEnded { active.removeAll { $0.stopBy != nil && $0.hasEnded && $0.isTidy } }
+        if case .everybody = touched { active.removeAll { $0.stopBy != nil && $0.hasEnded && $0.isTidy } }
+    }
+
+    private func checkStop(of process: SimulatedProcess) {
+        guard let stopBy = process.stopBy, process.condition == .running, !process.hasEnded else { return }
+        if timeline.now > stopBy { fail("L6", "process \(process.id) was asked to stop and has not returned in time") }
     }
 
     // MARK: The course of a world
@@ -168,9 +199,11 @@ package final class Simulation {
     }
 
     private func leaders() -> [(group: Int, process: Int, term: Int64)] {
-        var readings: [Checker.Reading] = []
-        for process in active { process.appendReadings(to: &readings) }
-        return readings.compactMap { reading in reading.term.map { (reading.group, reading.process, $0) } }
+        active.flatMap { process in
+            (0..<scenario.groups).compactMap { group in
+                process.reading(of: group).term.map { (group, process.id, $0) }
+            }
+        }
     }
 
     private func expectLeaders() {
@@ -191,7 +224,8 @@ package final class Simulation {
             fail("L2", "group \(group) lost term \(term) in calm weather")
         }
         let seconds = Double(timeline.now - settledAt.time) / 1e9
-        let lease = Double((scenario.configurations.map(\.leaseDuration).min() ?? scenario.lease).wholeNanoseconds) / 1e9
+        let lease =
+            Double((scenario.configurations.map(\.leaseDuration).min() ?? scenario.lease).wholeNanoseconds) / 1e9
         let perSecond = Double(scenario.groups * active.count) * (5 / lease + 2)
         let requests = recorder.storeRequests - settledAt.requests
         if Double(requests) > perSecond * (seconds + 1), !scenario.goesBackInTime {
@@ -240,7 +274,7 @@ package final class Simulation {
         active = processes.filter { !$0.isTidy }
         let end = timeline.now + 200_000_000_000
         for _ in 0..<Self.maximumSteps {
-            drain()
+            drain(active)
             active.removeAll { $0.isTidy }
             guard !active.isEmpty, timeline.now < end, let occurrence = timeline.advance() else { break }
             switch occurrence {

@@ -84,7 +84,9 @@ package final class SimulationClock: ElectionClock {
         // A microsecond more than enough, or rounding would have it come back at once for ever.
         var real = max(timeline.now, realTime(of: deadline) + 1000)
         if state.withLock({ $0.standsStillSince != nil }) { real += 1_000_000 }
-        timer.isScheduled(as: timeline.schedule(at: real + late, process.map { .inside(process: $0, fire) } ?? .outside(fire)))
+        timer.isScheduled(
+            as: timeline.schedule(at: real + late, process.map { .inside(process: $0, fire) } ?? .outside(fire))
+        )
     }
 
     /// Returns after the time given, or with an error as soon as the task is cancelled.

@@ -19,8 +19,24 @@ package final class SimulationExecutor: ElectionExecutor {
     }
 
     private struct State {
-        var queue: [Work] = []
+        /// Tasks, and what must not wait for all that is due: finished before the next of `work` begins.
+        var urgent: [Work] = []
+        var work: [Work] = []
+        var position = 0
         var drainingThread: UInt?
+
+        mutating func next() -> [Work] {
+            if !urgent.isEmpty {
+                defer { urgent = [] }
+                return urgent
+            }
+            if position < work.count {
+                position += 1
+                return [work[position - 1]]
+            }
+            if position > 0 { (work, position) = ([], 0) }
+            return []
+        }
     }
 
     private let state = Mutex(State())
@@ -28,12 +44,16 @@ package final class SimulationExecutor: ElectionExecutor {
     package init() {}
 
     package func execute(_ work: @escaping @Sendable () -> Void) {
-        state.withLock { $0.queue.append(.closure(work)) }
+        state.withLock { $0.work.append(.closure(work)) }
+    }
+
+    package func executeNext(_ work: @escaping @Sendable () -> Void) {
+        state.withLock { $0.urgent.append(.closure(work)) }
     }
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        state.withLock { $0.queue.append(.job(job)) }
+        state.withLock { $0.urgent.append(.job(job)) }
     }
 
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
@@ -52,10 +72,7 @@ package final class SimulationExecutor: ElectionExecutor {
         defer { state.withLock { $0.drainingThread = nil } }
         var count = 0
         while count <= limit {
-            let batch = state.withLock { state in
-                defer { state.queue = [] }
-                return state.queue
-            }
+            let batch = state.withLock { $0.next() }
             if batch.isEmpty { break }
             count += batch.count
             for work in batch {
