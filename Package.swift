@@ -84,6 +84,15 @@ let package = Package(
             name: "LeaderElectionSQLiteTests",
             dependencies: ["LeaderElection", "LeaderElectionSQLite", "LeaderElectionTesting", "ElectionFiles"]
         ),
+        // The engine in thousands of simulated worlds; see scripts/simulate.
+        .target(
+            name: "ElectionSimulation",
+            dependencies: ["LeaderElection"],
+            path: "Tests/ElectionSimulation",
+            exclude: ["Mutants"]
+        ),
+        .executableTarget(name: "simulate", dependencies: ["ElectionSimulation"], path: "Tests/Simulate"),
+        .testTarget(name: "ElectionSimulationTests", dependencies: ["ElectionSimulation", "LeaderElection"]),
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
         .testTarget(name: "ElectTests", dependencies: ["elect", "LeaderElection"]),
         .testTarget(
