@@ -2,8 +2,7 @@
 
 /// Calls to the store, and what comes of them.
 extension ElectionService {
-    func acquire(_ operation: ElectionAction.Operation, nonce: Nonce, previous: Nonce?, observed: LeaseVersion?)
-    {
+    func acquire(_ operation: ElectionAction.Operation, nonce: Nonce, previous: Nonce?, observed: LeaseVersion?) {
         let request = AcquireRequest(
             group: group,
             candidate: candidate,
