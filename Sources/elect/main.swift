@@ -2,6 +2,7 @@
 
 internal import ArgumentParser
 internal import CElectCommand
+internal import CElectionSystem
 
 #if canImport(Glibc)
 internal import Glibc

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 internal import ArgumentParser
+internal import CElectCommand
+internal import CElectionSystem
 internal import LeaderElection
 internal import Logging
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 #if os(Linux)
+internal import CElectionSystem
 internal import CElectCommand
 
 #if canImport(Glibc)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 
+internal import CElectCommand
+internal import CElectionSystem
+
 #if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)

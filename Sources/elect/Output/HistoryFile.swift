@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 
+internal import CElectCommand
+internal import CElectionSystem
 internal import LeaderElection
 internal import Synchronization
 
