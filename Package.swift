@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+// SPDX-License-Identifier: MIT
 import PackageDescription
 
 let package = Package(
@@ -83,6 +84,15 @@ let package = Package(
             name: "LeaderElectionSQLiteTests",
             dependencies: ["LeaderElection", "LeaderElectionSQLite", "LeaderElectionTesting", "ElectionFiles"]
         ),
+        // The engine in thousands of simulated worlds; see scripts/simulate.
+        .target(
+            name: "ElectionSimulation",
+            dependencies: ["LeaderElection"],
+            path: "Tests/ElectionSimulation",
+            exclude: ["Mutants"]
+        ),
+        .executableTarget(name: "simulate", dependencies: ["ElectionSimulation"], path: "Tests/Simulate"),
+        .testTarget(name: "ElectionSimulationTests", dependencies: ["ElectionSimulation", "LeaderElection"]),
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
         .testTarget(name: "ElectTests", dependencies: ["elect", "LeaderElection"]),
         .testTarget(
@@ -107,5 +117,7 @@ let strictSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ImmutableWeakCaptures"),
 ]
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
-    if !["CElectionSystem", "CElectCommand"].contains(target.name) { target.swiftSettings = (target.swiftSettings ?? []) + strictSettings }
+    if !["CElectionSystem", "CElectCommand"].contains(target.name) {
+        target.swiftSettings = (target.swiftSettings ?? []) + strictSettings
+    }
 }

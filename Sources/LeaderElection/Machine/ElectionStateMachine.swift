@@ -87,7 +87,11 @@ package struct ElectionStateMachine: Sendable {
         var earliest = ElectionInstant.distantFuture
         switch phase {
         case .idle, .stopped: break
-        case .following(let following): earliest = following.wakeup(attemptTimeout: timing.attemptTimeout)
+        case .following(let following):
+            // Once stopping it asks for nothing any more: an instant to ask at that has passed must not wake it for ever.
+            if !isStopping || following.operation != nil {
+                earliest = following.wakeup(attemptTimeout: timing.attemptTimeout)
+            }
         case .leading(let leading): earliest = leading.wakeup(timing: timing)
         }
         for release in releases { earliest = min(earliest, release.wakeup(attemptTimeout: timing.attemptTimeout)) }
