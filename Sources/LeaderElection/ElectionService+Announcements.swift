@@ -56,7 +56,7 @@ extension ElectionService {
         error: ElectionError? = nil,
         until: ElectionInstant? = nil
     ) {
-        board.events.send(
+        board.send(
             ElectionEvent(
                 kind: kind,
                 group: group,

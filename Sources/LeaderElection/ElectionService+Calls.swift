@@ -77,8 +77,9 @@ extension ElectionService {
     func release(_ operation: ElectionAction.Operation, nonce: Nonce, term: Int64?) {
         let request = ReleaseRequest(group: group, nonce: nonce, term: term, timeout: timing.attemptTimeout)
         record(.release, .send, term: term, nonce: nonce, at: operation.sent.now)
+        // Somebody waits for it.
         channel.releases.assumeIsolated { lane in
-            lane.submit(request, timeout: timing.attemptTimeout) { answer in
+            lane.submit(request, timeout: timing.attemptTimeout, isUrgent: true) { answer in
                 self.assumeIsolated { $0.releaseAnswered(answer, to: operation, nonce: nonce, term: term) }
             }
         }

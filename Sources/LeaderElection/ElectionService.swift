@@ -111,7 +111,7 @@ public actor ElectionService {
         self.logger = logger
         channel = .shared(for: provider, executor: executor, clock: clock, random: random)
         cell = LeadershipCell(clock: clock)
-        board = ElectionBoard(group: group, isObserver: configuration.participation == .observer)
+        board = ElectionBoard(group: group, isObserver: configuration.participation == .observer, executor: executor)
         machine = ElectionStateMachine(
             candidate: candidate,
             timing: timing,
