@@ -34,6 +34,38 @@ struct ServiceHarness {
     }
 }
 
+extension ServiceHarness {
+    /// As ``withElection(_:_:)``, but lets time pass while the service stops.
+    ///
+    /// A test that moved time while the engine was at work may have made a call look late; the engine then asks again
+    /// after a while, and that while has to pass.
+    @discardableResult
+    func during<Result>(
+        _ election: ElectionService,
+        _ body: (ElectionService) async throws -> Result
+    ) async throws -> Result {
+        let running = Task { try await election.run() }
+        let result: Swift.Result<Result, any Error>
+        do { result = .success(try await body(election)) } catch { result = .failure(error) }
+        election.stop()
+        let passing = Task { try await clock.passTime() }
+        defer { passing.cancel() }
+        try await running.value
+        return try result.get()
+    }
+}
+
+extension ManualClock {
+    /// Goes from timer to timer until the task is cancelled.
+    func passTime() async throws {
+        while true {
+            let mark = timersSet
+            if let next = nextDeadline { advance(to: next) } else { try await waitForTimer(after: mark) }
+            try Task.checkCancellation()
+        }
+    }
+}
+
 extension ElectionEvents.Iterator {
     /// The next event of the given kind.
     mutating func next(_ kind: ElectionEvent.Kind) async throws -> ElectionEvent {

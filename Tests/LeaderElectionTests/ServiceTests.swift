@@ -28,7 +28,7 @@ import Testing
             rules: [FaultRule(.hang, when: .always, on: [.renew])]
         )
         let election = try harness.service("alone", provider: provider)
-        try await withElection(election) { election in
+        try await harness.during(election) { election in
             let leadership = try await election.waitForLeadership()
             #expect(leadership.remaining == .milliseconds(9480))
             harness.clock.advance(by: .milliseconds(9479))
@@ -44,7 +44,7 @@ import Testing
         let (first, second) = (try harness.service("first"), try harness.service("second"))
         let running = Task { try await first.run() }
         let old = try await first.waitForLeadership()
-        try await withElection(second) { second in
+        try await harness.during(second) { second in
             _ = try await second.waitForLeader()
             first.stop()
             let new = try await second.waitForLeadership()
@@ -59,7 +59,7 @@ import Testing
         let (first, second) = (try harness.service("first", provider: deadEnd), try harness.service("second"))
         let running = Task { try await first.run() }
         let old = try await first.waitForLeadership()
-        try await withElection(second) { second in
+        try await harness.during(second) { second in
             _ = try await second.waitForLeader()
             var events = second.events.makeAsyncIterator()
             harness.clock.advance(by: .seconds(10) + .milliseconds(21))
@@ -86,7 +86,7 @@ import Testing
 
     @Test func forwardStepOfTheWallClockEndsTheTermForGood() async throws {
         let election = try harness.service("alone")
-        try await withElection(election) { election in
+        try await harness.during(election) { election in
             let leadership = try await election.waitForLeadership()
             harness.clock.stepWall(by: .seconds(3600))
             #expect(!election.isLeader)
@@ -103,7 +103,7 @@ import Testing
 
     @Test func backwardStepOfTheWallClockChangesNothing() async throws {
         let election = try harness.service("alone")
-        try await withElection(election) { election in
+        try await harness.during(election) { election in
             let leadership = try await election.waitForLeadership()
             harness.clock.stepWall(by: .seconds(-3600))
             #expect(leadership.isValid)
@@ -112,7 +112,7 @@ import Testing
 
     @Test func suspendForLongerThanTheLeaseEndsTheTerm() async throws {
         let election = try harness.service("alone")
-        try await withElection(election) { election in
+        try await harness.during(election) { election in
             let leadership = try await election.waitForLeadership()
             var events = election.events.makeAsyncIterator()
             harness.clock.advance(by: .seconds(20))
@@ -126,7 +126,7 @@ import Testing
 
     @Test func secondRunIsRefused() async throws {
         let election = try harness.service("alone")
-        try await withElection(election) { election in
+        try await harness.during(election) { election in
             _ = try await election.waitForLeadership()
             await #expect(throws: ElectionError.self) { try await election.run() }
             #expect(election.isLeader)
@@ -175,8 +175,8 @@ import Testing
         )
         let healthy = try harness.service("alone", group: "healthy", provider: provider)
         let stuck = try harness.service("alone", group: "stuck", provider: provider)
-        try await withElection(stuck) { _ in
-            try await withElection(healthy) { healthy in
+        try await harness.during(stuck) { _ in
+            try await harness.during(healthy) { healthy in
                 // Both may share the first call; it is abandoned, and the next one goes through.
                 harness.clock.advance(by: .seconds(2))
                 harness.clock.advance(by: .seconds(2))
@@ -202,10 +202,10 @@ import Testing
 
     @Test func namesakesContendAndAreWarned() async throws {
         let (first, second) = (try harness.service("same"), try harness.service("same"))
-        try await withElection(first) { first in
+        try await harness.during(first) { first in
             _ = try await first.waitForLeadership()
             var events = second.events.makeAsyncIterator()
-            try await withElection(second) { second in
+            try await harness.during(second) { second in
                 let warning = try await events.next(.error)
                 #expect(warning.error?.code == .duplicateCandidate)
                 #expect(first.isLeader && !second.isLeader)
@@ -215,7 +215,7 @@ import Testing
 
     @Test func wipedStoreGrantsALargerTerm() async throws {
         let election = try harness.service("alone")
-        try await withElection(election) { election in
+        try await harness.during(election) { election in
             let old = try await election.waitForLeadership()
             var events = election.events.makeAsyncIterator()
             harness.store.wipe()

@@ -10,7 +10,7 @@ import Testing
 
     @Test func firstChangeIsThePresentState() async throws {
         let election = try harness.service("alone")
-        try await withElection(election) { election in
+        try await harness.during(election) { election in
             let leadership = try await election.waitForLeadership()
             var changes = election.changes.makeAsyncIterator()
             let first = try #require(await changes.next())
@@ -21,7 +21,7 @@ import Testing
 
     @Test func slowReaderStillLearnsThatItsTermEnded() async throws {
         let election = try harness.service("alone")
-        try await withElection(election) { election in
+        try await harness.during(election) { election in
             let old = try await election.waitForLeadership()
             var changes = election.changes.makeAsyncIterator()
             _ = await changes.next()
@@ -39,7 +39,7 @@ import Testing
         let election = try harness.service("alone")
         let changes = Task { await election.changes.reduce(into: 0) { count, _ in count += 1 } }
         let events = Task { await election.events.reduce(into: [ElectionEvent.Kind]()) { $0.append($1.kind) } }
-        try await withElection(election) { _ = try await $0.waitForLeadership() }
+        try await harness.during(election) { _ = try await $0.waitForLeadership() }
         #expect(await changes.value >= 1)
         let kinds = await events.value
         #expect(kinds.isEmpty || kinds.last == .stopped)
@@ -48,10 +48,10 @@ import Testing
 
     @Test func changesOfSomeKindsLeaveOthersOut() async throws {
         let (first, second) = (try harness.service("first"), try harness.service("second"))
-        try await withElection(first) { first in
+        try await harness.during(first) { first in
             _ = try await first.waitForLeadership()
             var lost = second.changes(of: .acquired).makeAsyncIterator()
-            try await withElection(second) { second in
+            try await harness.during(second) { second in
                 _ = try await second.waitForLeader()
                 await first.resign()
                 let change = try #require(await lost.next())
@@ -67,7 +67,7 @@ import Testing
             for await change in election.changes.takeUntilLeader() { changes.append(change) }
             return changes
         }
-        try await withElection(election) { election in
+        try await harness.during(election) { election in
             let leadership = try await election.waitForLeadership()
             let changes = await taken.value
             #expect(changes.last?.term == leadership.term)
@@ -77,7 +77,7 @@ import Testing
 
     @Test func changesWhileLeaderEndWithTheTerm() async throws {
         let election = try harness.service("alone")
-        try await withElection(election) { election in
+        try await harness.during(election) { election in
             var seen = election.changes.whileLeader().makeAsyncIterator()
             let leadership = try await election.waitForLeadership()
             let first = await seen.next(isolation: nil)
@@ -94,7 +94,7 @@ import Testing
         for job in 1...3 { source.yield(job) }
         source.finish()
         var done: [Int] = []
-        try await withElection(election) { election in
+        try await harness.during(election) { election in
             for await job in jobs.whileLeader(election) {
                 #expect(election.isLeader)
                 done.append(job)
@@ -117,7 +117,7 @@ import Testing
             )
             continuation.finish()
         }
-        let term = try await withElection(election) { election in
+        let term = try await harness.during(election) { election in
             let term = try await election.waitForLeadership().term
             var iterator = log.makeAsyncIterator()
             #expect(await iterator.next() == "acquired \(term)")

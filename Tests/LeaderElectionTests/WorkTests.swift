@@ -68,6 +68,8 @@ import Testing
         let second = try #require(await iterator.next())
         #expect(second > first)
         election.stop()
+        let passing = Task { try await harness.clock.passTime() }
+        defer { passing.cancel() }
         try await run
         try await work
     }
@@ -75,7 +77,7 @@ import Testing
     @Test func errorOfTheWorkEndsWhileLeaderButNotTheElection() async throws {
         struct Failure: Error {}
         let election = try harness.service("alone")
-        try await withElection(election) { election in
+        try await harness.during(election) { election in
             await #expect(throws: Failure.self) {
                 try await election.whileLeader { _ in throw Failure() }
             }
@@ -86,7 +88,7 @@ import Testing
     @Test func cancellingTheCallerCancelsTheWork() async throws {
         let election = try harness.service("alone")
         let started = Gate()
-        try await withElection(election) { election in
+        try await harness.during(election) { election in
             let worker = Task {
                 try await election.whileLeader { _ in
                     started.open()
@@ -102,10 +104,10 @@ import Testing
 
     @Test func runIfLeaderReturnsNilForAFollower() async throws {
         let (first, second) = (try harness.service("first"), try harness.service("second"))
-        try await withElection(first) { first in
+        try await harness.during(first) { first in
             _ = try await first.waitForLeadership()
             #expect(try await first.runIfLeader { $0.term } == first.leadership?.term)
-            try await withElection(second) { second in
+            try await harness.during(second) { second in
                 _ = try await second.waitForLeader()
                 #expect(try await second.runIfLeader { $0.term } == nil)
             }
@@ -115,7 +117,7 @@ import Testing
     @Test func runIfLeaderTellsThatTheTermEnded() async throws {
         let election = try harness.service("alone")
         let started = Gate()
-        try await withElection(election) { election in
+        try await harness.during(election) { election in
             _ = try await election.waitForLeadership()
             async let outcome = election.runIfLeader { _ in
                 started.open()
@@ -155,7 +157,7 @@ import Testing
 
     @Test func withLeaseTriesOnceUnlessToldToWait() async throws {
         let holder = try harness.service("holder", group: "migration")
-        try await withElection(holder) { holder in
+        try await harness.during(holder) { holder in
             _ = try await holder.waitForLeadership()
             do {
                 try await harness.provider().withLease("migration", clock: harness.clock) { _ in
@@ -185,7 +187,7 @@ import Testing
 
     @Test func withLeaseGivesUpWhenItsTimeIsOver() async throws {
         let holder = try harness.service("holder", group: "migration")
-        try await withElection(holder) { holder in
+        try await harness.during(holder) { holder in
             _ = try await holder.waitForLeadership()
             let end = harness.clock.now.advanced(by: .seconds(3))
             let waiting = Task {
