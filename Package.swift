@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+// SPDX-License-Identifier: MIT
 import PackageDescription
 
 let package = Package(
@@ -58,11 +59,13 @@ let package = Package(
                 "LeaderElection",
                 "LeaderElectionFileSystem",
                 "LeaderElectionSQLite",
-                "CElectionSystem",
+                "ElectionFiles",
+                "CElectCommand",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        .target(name: "CElectCommand"),
 
         // Shared by the stores that live in files: directory watches, advisory locks, kinds of file systems.
         .target(name: "ElectionFiles", dependencies: ["LeaderElection", "CElectionSystem"]),
@@ -91,6 +94,12 @@ let package = Package(
         .executableTarget(name: "simulate", dependencies: ["ElectionSimulation"], path: "Tests/Simulate"),
         .testTarget(name: "ElectionSimulationTests", dependencies: ["ElectionSimulation", "LeaderElection"]),
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
+        .testTarget(name: "ElectTests", dependencies: ["elect", "LeaderElection"]),
+        .testTarget(
+            name: "ElectCommandTests",
+            dependencies: ["elect"],
+            path: "IntegrationTests/ElectCommandTests"
+        ),
         .testTarget(
             name: "LeaderElectionTestingTests",
             dependencies: ["LeaderElection", "LeaderElectionTesting"]
@@ -108,5 +117,7 @@ let strictSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ImmutableWeakCaptures"),
 ]
 for target in package.targets where [.regular, .executable, .test].contains(target.type) {
-    if target.name != "CElectionSystem" { target.swiftSettings = (target.swiftSettings ?? []) + strictSettings }
+    if !["CElectionSystem", "CElectCommand"].contains(target.name) {
+        target.swiftSettings = (target.swiftSettings ?? []) + strictSettings
+    }
 }

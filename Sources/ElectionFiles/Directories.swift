@@ -3,11 +3,11 @@
 internal import CElectionSystem
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 /// Makes a directory and what is missing above it; one that is there already is fine.

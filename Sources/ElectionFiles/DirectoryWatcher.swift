@@ -4,11 +4,11 @@ internal import CElectionSystem
 internal import Synchronization
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 /// Tells what happens in one directory: one inotify instance with one watch, and one thread that blocks on it.
@@ -21,7 +21,7 @@ package final class DirectoryWatcher: Sendable {
     package let identity: FileIdentity
 
     #if os(Linux)
-        private let core: Core
+    private let core: Core
     #endif
 
     /// Starts watching a directory that exists.
@@ -34,29 +34,29 @@ package final class DirectoryWatcher: Sendable {
         receive: @escaping @Sendable (DirectoryEvent) -> Void
     ) throws(FileError) {
         #if os(Linux)
-            let core = try Core(receive: receive)
-            do throws(FileError) {
-                // The watch is on whatever the path leads to at that moment: known only if it was the same before and after.
-                var before: FileIdentity?
-                var after = try FileIdentity(path: directory, followingLink: true)
-                repeat {
-                    before = after
-                    try core.watch(directory, interest)
-                    after = try FileIdentity(path: directory, followingLink: true)
-                } while !(after?.isSameLinkedFile(as: before) ?? true)
-                guard let after else { throw FileError("inotify_add_watch", directory, code: ENOENT) }
-                identity = after
-                try core.start()
-            } catch {
-                core.close()
-                throw error
-            }
-            self.core = core
+        let core = try Core(receive: receive)
+        do throws(FileError) {
+            // The watch is on whatever the path leads to at that moment: known only if it was the same before and after.
+            var before: FileIdentity?
+            var after = try FileIdentity(path: directory, followingLink: true)
+            repeat {
+                before = after
+                try core.watch(directory, interest)
+                after = try FileIdentity(path: directory, followingLink: true)
+            } while !(after?.isSameLinkedFile(as: before) ?? true)
+            guard let after else { throw FileError("inotify_add_watch", directory, code: ENOENT) }
+            identity = after
+            try core.start()
+        } catch {
+            core.close()
+            throw error
+        }
+        self.core = core
         #else
-            guard let identity = try FileIdentity(path: directory, followingLink: true) else {
-                throw FileError("stat", directory, code: ENOENT)
-            }
-            self.identity = identity
+        guard let identity = try FileIdentity(path: directory, followingLink: true) else {
+            throw FileError("stat", directory, code: ENOENT)
+        }
+        self.identity = identity
         #endif
     }
 
@@ -65,123 +65,123 @@ package final class DirectoryWatcher: Sendable {
     /// Ends the events; those under way may still arrive.
     package func cancel() {
         #if os(Linux)
-            core.cancel()
+        core.cancel()
         #endif
     }
 }
 
 #if os(Linux)
-    extension DirectoryWatcher {
-        /// What the thread keeps; the descriptors are closed by the thread, never while it may still use them.
-        fileprivate final class Core: Sendable {
-            private let receive: @Sendable (DirectoryEvent) -> Void
-            private let events: Int32
-            private let wake: Int32
-            private let isOpen = Mutex(true)
+extension DirectoryWatcher {
+    /// What the thread keeps; the descriptors are closed by the thread, never while it may still use them.
+    fileprivate final class Core: Sendable {
+        private let receive: @Sendable (DirectoryEvent) -> Void
+        private let events: Int32
+        private let wake: Int32
+        private let isOpen = Mutex(true)
 
-            init(receive: @escaping @Sendable (DirectoryEvent) -> Void) throws(FileError) {
-                self.receive = receive
-                events = try systemCall("inotify_init1", "") { inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK)) }
-                wake = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
-                if wake < 0 {
-                    let code = errno
-                    _ = CElectionSystem.close(events)
-                    throw FileError("eventfd", "", code: code)
-                }
+        init(receive: @escaping @Sendable (DirectoryEvent) -> Void) throws(FileError) {
+            self.receive = receive
+            events = try systemCall("inotify_init1", "") { inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK)) }
+            wake = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
+            if wake < 0 {
+                let code = errno
+                _ = CElectionSystem.close(events)
+                throw FileError("eventfd", "", code: code)
             }
+        }
 
-            func watch(_ directory: String, _ interest: DirectoryInterest) throws(FileError) {
-                var mask = IN_ONLYDIR | IN_DELETE_SELF | IN_MOVE_SELF
-                if interest.contains(.closedAfterWriting) { mask |= IN_CLOSE_WRITE }
-                if interest.contains(.modified) { mask |= IN_MODIFY }
-                if interest.contains(.createdOrMovedIn) { mask |= IN_CREATE | IN_MOVED_TO }
-                if interest.contains(.deletedOrMovedAway) { mask |= IN_DELETE | IN_MOVED_FROM }
-                try systemCall("inotify_add_watch", directory) { inotify_add_watch(events, directory, UInt32(mask)) }
+        func watch(_ directory: String, _ interest: DirectoryInterest) throws(FileError) {
+            var mask = IN_ONLYDIR | IN_DELETE_SELF | IN_MOVE_SELF
+            if interest.contains(.closedAfterWriting) { mask |= IN_CLOSE_WRITE }
+            if interest.contains(.modified) { mask |= IN_MODIFY }
+            if interest.contains(.createdOrMovedIn) { mask |= IN_CREATE | IN_MOVED_TO }
+            if interest.contains(.deletedOrMovedAway) { mask |= IN_DELETE | IN_MOVED_FROM }
+            try systemCall("inotify_add_watch", directory) { inotify_add_watch(events, directory, UInt32(mask)) }
+        }
+
+        func start() throws(FileError) {
+            var attributes = pthread_attr_t()
+            pthread_attr_init(&attributes)
+            defer { pthread_attr_destroy(&attributes) }
+            pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+            let reference = Unmanaged.passRetained(self)
+            var thread = pthread_t()
+            let code = pthread_create(
+                &thread,
+                &attributes,
+                { argument in
+                    guard let argument else { return nil }
+                    election_name_thread("election-watch")
+                    Unmanaged<Core>.fromOpaque(argument).takeRetainedValue().run()
+                    return nil
+                },
+                reference.toOpaque()
+            )
+            if code != 0 {
+                reference.release()
+                throw FileError("pthread_create", "", code: code)
             }
+        }
 
-            func start() throws(FileError) {
-                var attributes = pthread_attr_t()
-                pthread_attr_init(&attributes)
-                defer { pthread_attr_destroy(&attributes) }
-                pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-                let reference = Unmanaged.passRetained(self)
-                var thread = pthread_t()
-                let code = pthread_create(
-                    &thread,
-                    &attributes,
-                    { argument in
-                        guard let argument else { return nil }
-                        election_name_thread("election-watch")
-                        Unmanaged<Core>.fromOpaque(argument).takeRetainedValue().run()
-                        return nil
-                    },
-                    reference.toOpaque()
-                )
-                if code != 0 {
-                    reference.release()
-                    throw FileError("pthread_create", "", code: code)
-                }
+        func cancel() {
+            isOpen.withLock { isOpen in
+                guard isOpen else { return }
+                var one: UInt64 = 1
+                _ = write(wake, &one, 8)
             }
+        }
 
-            func cancel() {
-                isOpen.withLock { isOpen in
-                    guard isOpen else { return }
-                    var one: UInt64 = 1
-                    _ = write(wake, &one, 8)
-                }
+        func close() {
+            isOpen.withLock { isOpen in
+                guard isOpen else { return }
+                isOpen = false
+                _ = CElectionSystem.close(events)
+                _ = CElectionSystem.close(wake)
             }
+        }
 
-            func close() {
-                isOpen.withLock { isOpen in
-                    guard isOpen else { return }
-                    isOpen = false
-                    _ = CElectionSystem.close(events)
-                    _ = CElectionSystem.close(wake)
-                }
+        private func run() {
+            defer { close() }
+            var buffer = [UInt8](repeating: 0, count: 32 * 1024)
+            var descriptors = [
+                pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: events, events: Int16(POLLIN), revents: 0),
+            ]
+            while true {
+                guard poll(&descriptors, 2, -1) > 0 else { continue }
+                if descriptors[0].revents != 0 { return }
+                let count = read(events, &buffer, buffer.count)
+                if count < 0 && (errno == EAGAIN || errno == EINTR) { continue }
+                guard count > 0 else { return receive(.directoryGone) }
+                if !deliver(buffer.prefix(count)) { return receive(.directoryGone) }
             }
+        }
 
-            private func run() {
-                defer { close() }
-                var buffer = [UInt8](repeating: 0, count: 32 * 1024)
-                var descriptors = [
-                    pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
-                    pollfd(fd: events, events: Int16(POLLIN), revents: 0),
-                ]
-                while true {
-                    guard poll(&descriptors, 2, -1) > 0 else { continue }
-                    if descriptors[0].revents != 0 { return }
-                    let count = read(events, &buffer, buffer.count)
-                    if count < 0 && (errno == EAGAIN || errno == EINTR) { continue }
-                    guard count > 0 else { return receive(.directoryGone) }
-                    if !deliver(buffer.prefix(count)) { return receive(.directoryGone) }
-                }
-            }
-
-            /// Returns false when the watch has ended.
-            private func deliver(_ bytes: ArraySlice<UInt8>) -> Bool {
-                bytes.withUnsafeBytes { bytes in
-                    var offset = 0
-                    while offset + 16 <= bytes.count {
-                        let mask = bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self)
-                        let length = Int(bytes.loadUnaligned(fromByteOffset: offset + 12, as: UInt32.self))
-                        let name = bytes[(offset + 16)..<(offset + 16 + length)].prefix { $0 != 0 }
-                        offset += 16 + length
-                        func has(_ flags: Int32) -> Bool { mask & UInt32(flags) != 0 }
-                        if has(IN_Q_OVERFLOW) {
-                            receive(.overflow)
-                        } else if has(IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED) {
-                            return false
-                        } else {
-                            let name = String(decoding: name, as: UTF8.self)
-                            if has(IN_CLOSE_WRITE) { receive(.closedAfterWriting(name)) }
-                            if has(IN_MODIFY) { receive(.modified(name)) }
-                            if has(IN_CREATE | IN_MOVED_TO) { receive(.createdOrMovedIn(name)) }
-                            if has(IN_DELETE | IN_MOVED_FROM) { receive(.deletedOrMovedAway(name)) }
-                        }
+        /// Returns false when the watch has ended.
+        private func deliver(_ bytes: ArraySlice<UInt8>) -> Bool {
+            bytes.withUnsafeBytes { bytes in
+                var offset = 0
+                while offset + 16 <= bytes.count {
+                    let mask = bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self)
+                    let length = Int(bytes.loadUnaligned(fromByteOffset: offset + 12, as: UInt32.self))
+                    let name = bytes[(offset + 16)..<(offset + 16 + length)].prefix { $0 != 0 }
+                    offset += 16 + length
+                    func has(_ flags: Int32) -> Bool { mask & UInt32(flags) != 0 }
+                    if has(IN_Q_OVERFLOW) {
+                        receive(.overflow)
+                    } else if has(IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED) {
+                        return false
+                    } else {
+                        let name = String(decoding: name, as: UTF8.self)
+                        if has(IN_CLOSE_WRITE) { receive(.closedAfterWriting(name)) }
+                        if has(IN_MODIFY) { receive(.modified(name)) }
+                        if has(IN_CREATE | IN_MOVED_TO) { receive(.createdOrMovedIn(name)) }
+                        if has(IN_DELETE | IN_MOVED_FROM) { receive(.deletedOrMovedAway(name)) }
                     }
-                    return true
                 }
+                return true
             }
         }
     }
+}
 #endif

@@ -3,11 +3,11 @@
 internal import CElectionSystem
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 /// Tells one file from another that later stands under the same path.

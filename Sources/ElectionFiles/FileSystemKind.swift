@@ -3,11 +3,11 @@
 internal import CElectionSystem
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 /// How far the locks and events of a file system reach.
@@ -24,12 +24,12 @@ package enum FileSystemKind: Hashable, Sendable {
         var status = statfs()
         try systemCall("statfs", path) { statfs(path, &status) }
         #if os(Linux)
-            return FileSystemKind(magic: UInt32(truncatingIfNeeded: status.f_type))
+        return FileSystemKind(magic: UInt32(truncatingIfNeeded: status.f_type))
         #else
-            let name = withUnsafeBytes(of: status.f_fstypename) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            return status.f_flags & UInt32(MNT_LOCAL) != 0 ? .local(name) : .network(name)
+        let name = withUnsafeBytes(of: status.f_fstypename) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        return status.f_flags & UInt32(MNT_LOCAL) != 0 ? .local(name) : .network(name)
         #endif
     }
 

@@ -30,21 +30,21 @@ public actor ElectionService {
     public nonisolated let guarantees: ProviderGuarantees
 
     let executor: any ElectionExecutor
-    private let clock: any ElectionClock
-    private let timing: LeaseTiming
-    private let channel: ProviderChannel
-    private let logger: Logger
-    private let audit: (@Sendable (ElectionOperation) -> Void)?
+    let clock: any ElectionClock
+    let timing: LeaseTiming
+    let channel: ProviderChannel
+    let logger: Logger
+    let audit: (@Sendable (ElectionOperation) -> Void)?
     nonisolated let cell: LeadershipCell
     nonisolated let board: ElectionBoard
 
-    private var machine: ElectionStateMachine
+    var machine: ElectionStateMachine
     private var timer: (deadline: ElectionInstant, timer: any ElectionTimer)?
     private var hasRun = false
     private var running: CheckedContinuation<Void, Never>?
     private var isFinished = false
     /// What is asked because of a hint goes out at once: somebody waits for it.
-    private var isHinted = false
+    var isHinted = false
     private var resigning: [WorkSignal] = []
 
     /// All state lives on the engine's own thread, so that no blocked pool can hold up a renewal.
@@ -111,7 +111,7 @@ public actor ElectionService {
         self.logger = logger
         channel = .shared(for: provider, executor: executor, clock: clock, random: random)
         cell = LeadershipCell(clock: clock)
-        board = ElectionBoard(group: group, isObserver: configuration.participation == .observer)
+        board = ElectionBoard(group: group, isObserver: configuration.participation == .observer, executor: executor)
         machine = ElectionStateMachine(
             candidate: candidate,
             timing: timing,
@@ -251,7 +251,7 @@ public actor ElectionService {
         }
     }
 
-    private func nextBeat(after now: ElectionInstant) -> ElectionInstant {
+    func nextBeat(after now: ElectionInstant) -> ElectionInstant {
         channel.assumeIsolated { $0.nextBeat(interval: timing.renewInterval, after: now) }
     }
 
@@ -296,214 +296,5 @@ public actor ElectionService {
             case .finish: finishRunning()
             }
         }
-    }
-}
-
-// MARK: Calls to the store
-
-extension ElectionService {
-    private func acquire(_ operation: ElectionAction.Operation, nonce: Nonce, previous: Nonce?, observed: LeaseVersion?)
-    {
-        let request = AcquireRequest(
-            group: group,
-            candidate: candidate,
-            nonce: nonce,
-            previousNonce: previous,
-            observed: observed,
-            leaseDuration: timing.leaseDuration,
-            timeout: timing.attemptTimeout
-        )
-        record(.acquire, .send, nonce: nonce, at: operation.sent.now)
-        let isUrgent = isHinted
-        channel.acquisitions.assumeIsolated { lane in
-            lane.submit(request, timeout: timing.attemptTimeout, isUrgent: isUrgent) { answer in
-                self.assumeIsolated { $0.acquireAnswered(answer, to: operation, nonce: nonce) }
-            }
-        }
-    }
-
-    private func acquireAnswered(_ answer: AcquireAnswer, to operation: ElectionAction.Operation, nonce: Nonce) {
-        switch answer {
-        case .granted(let term, let lease):
-            let until = operation.sent.now + timing.validity(ofLease: lease)
-            record(.acquire, .ok, term: term, nonce: nonce, at: clock.now, until: until)
-        case .held, .deferred: record(.acquire, .fail, nonce: nonce, at: clock.now)
-        case .unknown: record(.acquire, .unknown, nonce: nonce, at: clock.now)
-        }
-        handle { machine, moment in
-            machine.acquireAnswered(
-                answer,
-                to: operation,
-                nonce: nonce,
-                at: moment,
-                nextBeat: nextBeat(after: moment.now)
-            )
-        }
-    }
-
-    private func renew(_ operation: ElectionAction.Operation, nonce: Nonce, term: Int64) {
-        let request = RenewRequest(
-            group: group,
-            nonce: nonce,
-            term: term,
-            leaseDuration: timing.leaseDuration,
-            timeout: timing.attemptTimeout
-        )
-        record(.renew, .send, term: term, nonce: nonce, at: operation.sent.now)
-        channel.renewals.assumeIsolated { lane in
-            lane.submit(request, timeout: timing.attemptTimeout) { answer in
-                self.assumeIsolated { $0.renewAnswered(answer, to: operation, nonce: nonce, term: term) }
-            }
-        }
-    }
-
-    private func renewAnswered(
-        _ answer: RenewAnswer,
-        to operation: ElectionAction.Operation,
-        nonce: Nonce,
-        term: Int64
-    ) {
-        switch answer {
-        case .renewed(let lease):
-            let until = operation.sent.now + timing.validity(ofLease: lease)
-            record(.renew, .ok, term: term, nonce: nonce, at: clock.now, until: until)
-        case .lost: record(.renew, .fail, term: term, nonce: nonce, at: clock.now)
-        case .unknown: record(.renew, .unknown, term: term, nonce: nonce, at: clock.now)
-        }
-        handle { machine, moment in
-            machine.renewAnswered(answer, to: operation, at: moment, nextBeat: nextBeat(after: moment.now))
-        }
-    }
-
-    private func release(_ operation: ElectionAction.Operation, nonce: Nonce, term: Int64?) {
-        let request = ReleaseRequest(group: group, nonce: nonce, term: term, timeout: timing.attemptTimeout)
-        record(.release, .send, term: term, nonce: nonce, at: operation.sent.now)
-        channel.releases.assumeIsolated { lane in
-            lane.submit(request, timeout: timing.attemptTimeout) { answer in
-                self.assumeIsolated { $0.releaseAnswered(answer, to: operation, nonce: nonce, term: term) }
-            }
-        }
-    }
-
-    private func releaseAnswered(
-        _ answer: ReleaseAnswer,
-        to operation: ElectionAction.Operation,
-        nonce: Nonce,
-        term: Int64?
-    ) {
-        let phase: ElectionOperation.Phase =
-            switch answer {
-            case .released: .ok
-            case .notHeld: .fail
-            case .unknown: .unknown
-            }
-        record(.release, phase, term: term, nonce: nonce, at: clock.now)
-        handle { $0.releaseAnswered(answer, to: operation, at: $1) }
-    }
-
-    private func readHolder(_ operation: ElectionAction.Operation) {
-        channel.readings.assumeIsolated { lane in
-            lane.submit(group, timeout: timing.attemptTimeout) { answer in
-                self.assumeIsolated { service in
-                    service.handle { $0.holderAnswered(answer, to: operation, at: $1) }
-                }
-            }
-        }
-    }
-
-    private func record(
-        _ kind: ElectionOperation.Kind,
-        _ phase: ElectionOperation.Phase,
-        term: Int64? = nil,
-        nonce: Nonce,
-        at instant: ElectionInstant,
-        until: ElectionInstant? = nil
-    ) {
-        audit?(
-            ElectionOperation(
-                group: group,
-                kind: kind,
-                phase: phase,
-                term: term,
-                nonce: nonce,
-                instant: instant,
-                validUntil: until
-            )
-        )
-    }
-}
-
-// MARK: Telling
-
-extension ElectionService {
-    private func announce(_ announcement: ElectionAction.Announcement) {
-        switch announcement {
-        case .ready:
-            board.update(role: board.idleRole, leadership: nil, leader: nil, reason: .initial)
-            emit(.ready)
-        case .acquired(let term, let until):
-            board.update(role: .leader, leadership: leadership(of: term), leader: machine.leader, reason: .elected)
-            emit(.acquired, term: term, until: until)
-            log(.notice, "leading", term: term)
-        case .renewed(let term, let until):
-            emit(.renewed, term: term, until: until)
-            log(.trace, "lease renewed", term: term)
-        case .renewalFailed(let term, let error):
-            emit(.renewalFailed, term: term, error: error)
-            log(.debug, "renewal failed: \(error.message)", term: term)
-        case .jeopardy(let term, let until):
-            emit(.jeopardy, term: term, until: until)
-            log(.warning, "leadership in jeopardy: the lease could not be renewed", term: term)
-        case .recovered(let term, let until):
-            emit(.recovered, term: term, until: until)
-            log(.notice, "leadership out of jeopardy", term: term)
-        case .lost(let term, let reason):
-            board.update(role: board.idleRole, leadership: nil, leader: nil, reason: reason)
-            emit(.lost, term: term, reason: reason)
-            log(reason == .resigned || reason == .stopped ? .notice : .error, "leadership ended: \(reason)", term: term)
-        case .leaderChanged(let reason):
-            if let leader = machine.leader { channel.assumeIsolated { $0.saw(term: leader.term, in: group) } }
-            board.update(
-                role: machine.term == nil ? board.idleRole : .leader,
-                leadership: machine.term.map { leadership(of: $0) },
-                leader: machine.leader,
-                reason: reason
-            )
-            emit(.changed, term: machine.term, reason: reason)
-            log(.info, machine.leader.map { "leader is \($0.id)" } ?? "nobody leads", term: machine.leader?.term)
-        case .error(let error):
-            emit(.error, term: machine.term, error: error)
-            log(.error, "\(error.code): \(error.message)", term: machine.term)
-        }
-    }
-
-    private func leadership(of term: Int64) -> Leadership {
-        Leadership(group: group, candidate: candidate.id, term: term, cell: cell)
-    }
-
-    private func emit(
-        _ kind: ElectionEvent.Kind,
-        term: Int64? = nil,
-        reason: ElectionReason? = nil,
-        error: ElectionError? = nil,
-        until: ElectionInstant? = nil
-    ) {
-        board.events.send(
-            ElectionEvent(
-                kind: kind,
-                group: group,
-                candidate: candidate.id,
-                term: term,
-                leader: machine.leader,
-                reason: reason,
-                error: error,
-                instant: clock.now,
-                validUntil: until
-            )
-        )
-    }
-
-    private func log(_ level: Logger.Level, _ message: Logger.Message, term: Int64?) {
-        logger.log(level: level, message, metadata: term.map { ["election-term": "\($0)"] })
     }
 }

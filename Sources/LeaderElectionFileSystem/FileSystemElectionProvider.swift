@@ -18,7 +18,8 @@ public import Logging
 ///   user-space file systems are refused, since they can lose locks silently. Containers must share the directory as
 ///   a volume; in a container's own layer each one elects its own leader, which is logged as a warning.
 /// - A process that is *stopped* (`SIGSTOP`, a debugger) keeps its lock: nobody takes over until it goes on or ends.
-///   Its own ``ElectionService`` knows by the clock that its term is over, and continues under a new one.
+///   Its own ``/LeaderElection/ElectionService`` knows by the clock that its term is over, and continues under a new
+///   one.
 /// - A child process made by `fork` without `exec` shares its parent's locks until it ends. `exec` closes them.
 /// - Deleting or replacing a lock file ends the lease on it: the holder notices within milliseconds, and the next
 ///   candidate waits for the holder's lease duration first.
@@ -34,7 +35,7 @@ public final class FileSystemElectionProvider: ElectionProvider, PushingProvider
     ///   - createDirectory: Whether a directory that is not there is made, with what is missing above it.
     ///   - allowNetworkFileSystem: Whether to go on where locks may be lost silently, and without events.
     ///   - logger: Told once about each thing that works but is doubtful.
-    /// - Throws: ``ElectionError/Code/invalidConfiguration`` for a path that no file system allows.
+    /// - Throws: ``/LeaderElection/ElectionError/Code/invalidConfiguration`` for a path that no file system allows.
     public convenience init(
         directory: String,
         createDirectory: Bool = true,
@@ -104,7 +105,7 @@ public final class FileSystemElectionProvider: ElectionProvider, PushingProvider
 
     /// Tries each lock without waiting, and writes the new term to the disk before answering.
     ///
-    /// - Throws: ``ElectionError`` when the directory is missing, refused, or unsuitable.
+    /// - Throws: ``/LeaderElection/ElectionError`` when the directory is missing, refused, or unsuitable.
     public func acquire(_ requests: [AcquireRequest]) async throws -> [AcquireAnswer] {
         try await store.acquire(requests)
     }
@@ -121,7 +122,8 @@ public final class FileSystemElectionProvider: ElectionProvider, PushingProvider
 
     /// Reads each state file, and looks whether the lock is really held.
     ///
-    /// - Throws: ``ElectionError`` when the directory is refused or unsuitable, or missing and not to be made.
+    /// - Throws: ``/LeaderElection/ElectionError`` when the directory is refused or unsuitable, or missing and not to be
+    ///   made.
     public func holders(of groups: [ElectionGroup]) async throws -> [HolderAnswer] {
         try await store.holders(of: groups)
     }
@@ -158,7 +160,7 @@ extension ElectionProvider where Self == FileSystemElectionProvider {
     ///   - createDirectory: Whether a directory that is not there is made, with what is missing above it.
     ///   - allowNetworkFileSystem: Whether to go on where locks may be lost silently, and without events.
     ///   - logger: Told once about each thing that works but is doubtful.
-    /// - Throws: ``ElectionError/Code/invalidConfiguration`` for a path that no file system allows.
+    /// - Throws: ``/LeaderElection/ElectionError/Code/invalidConfiguration`` for a path that no file system allows.
     public static func fileSystem(
         directory: String,
         createDirectory: Bool = true,

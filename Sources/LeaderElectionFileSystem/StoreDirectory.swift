@@ -6,11 +6,11 @@ internal import Logging
 internal import Synchronization
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 /// The directory that holds the files of all groups: whether it is there, what it is on, and what that means.

@@ -1,139 +1,139 @@
 // SPDX-License-Identifier: MIT
 #if SQLite
-    internal import ElectionFiles
-    internal import LeaderElection
-    internal import Synchronization
-    internal import Logging
+internal import ElectionFiles
+internal import LeaderElection
+internal import Synchronization
+internal import Logging
 
-    extension SQLiteLeaseStore {
-        /// After a commit of ours that granted or freed something: tells other processes, then our own subscribers.
-        func announce() {
-            processLock.withLock { $0 }?.announceCommit()
+extension SQLiteLeaseStore {
+    /// After a commit of ours that granted or freed something: tells other processes, then our own subscribers.
+    func announce() {
+        processLock.withLock { $0 }?.announceCommit()
+        readChanges()
+    }
+
+    /// Starts watching the directory, if anybody wants to know and the database is open.
+    func watchIfWanted() {
+        guard let connection, !subscribers.isEmpty else {
+            watcher = nil
+            return
+        }
+        let here = try? FileIdentity(path: connection.directory, followingLink: true)
+        if let watcher, here?.isSameLinkedFile(as: watcher.identity) ?? false { return }
+        do {
+            watcher = try DirectoryWatcher(
+                directory: connection.directory,
+                interest: [.modified, .closedAfterWriting, .createdOrMovedIn, .deletedOrMovedAway],
+                receive: { [weak self, name = connection.name] event in self?.receive(event, database: name) }
+            )
+            // What was committed between opening the database and this.
             readChanges()
-        }
-
-        /// Starts watching the directory, if anybody wants to know and the database is open.
-        func watchIfWanted() {
-            guard let connection, !subscribers.isEmpty else {
-                watcher = nil
-                return
-            }
-            let here = try? FileIdentity(path: connection.directory, followingLink: true)
-            if let watcher, here?.isSameLinkedFile(as: watcher.identity) ?? false { return }
-            do {
-                watcher = try DirectoryWatcher(
-                    directory: connection.directory,
-                    interest: [.modified, .closedAfterWriting, .createdOrMovedIn, .deletedOrMovedAway],
-                    receive: { [weak self, name = connection.name] event in self?.receive(event, database: name) }
-                )
-                // What was committed between opening the database and this.
-                readChanges()
-            } catch {
-                watcher = nil
-                settings.logger?.warning(
-                    "the directory of the database cannot be watched: hand-overs wait for timers",
-                    metadata: ["path": "\(settings.path)", "error": "\(error)"]
-                )
-            }
-        }
-
-        /// Runs on the watcher's thread.
-        private nonisolated func receive(_ event: DirectoryEvent, database: String) {
-            switch event {
-            case .modified(let file):
-                if file == database + "-wal" {
-                    readLater()
-                } else if isForeignProcessFile(file, database) {
-                    note { $0.mustRead = true }
-                }
-            case .closedAfterWriting(let file):
-                guard isForeignProcessFile(file, database) else { return }
-                note {
-                    $0.mustRead = true
-                    $0.endedProcesses.insert(file)
-                }
-            case .createdOrMovedIn(let file), .deletedOrMovedAway(let file):
-                guard file == database || file == database + "-wal" || file == database + "-shm" else { return }
-                note { $0.mustVerify = true }
-            case .directoryGone:
-                note {
-                    $0.mustResync = true
-                    $0.isDirectoryGone = true
-                }
-            case .overflow: note { $0.mustResync = true }
-            }
-        }
-
-        private nonisolated func isForeignProcessFile(_ file: String, _ database: String) -> Bool {
-            file.hasPrefix(ProcessLock.prefix(of: database)) && file != inbox.ignoredFile
-        }
-
-        private nonisolated func note(_ change: (inout ChangeInbox.Content) -> Void) {
-            guard inbox.add(change) else { return }
-            thread.execute { [weak self] in self?.assumeIsolated { $0.lookIntoInbox() } }
-        }
-
-        /// A write to the log that no process announces: renewals mostly, or a provider that died before it could.
-        private nonisolated func readLater() {
-            guard inbox.addDelayedRead() else { return }
-            _ = thread.schedule(at: .now + .milliseconds(25)) { [weak self] in
-                self?.inbox.delayedReadIsHere()
-                self?.note { $0.mustRead = true }
-            }
-        }
-
-        private func lookIntoInbox() {
-            let content = inbox.take()
-            if content.isDirectoryGone || subscribers.isEmpty { watcher = nil }
-            if content.mustResync {
-                subscribers.send(.resync)
-            } else if content.mustVerify, let connection, !connection.isIntact {
-                // The database that was watched is no longer the one that others open.
-                close()
-                subscribers.send(.resync)
-            }
-            if !content.endedProcesses.isEmpty { hintAtLeases(of: content.endedProcesses) }
-            if content.mustRead { readChanges() }
-        }
-
-        private func hintAtLeases(of processes: Set<String>) {
-            readChanges { connection in
-                var groups: [String] = []
-                for process in processes {
-                    try connection.handle.run(.heldByProcess, .text(process)) { row in
-                        if let name = row.text(0) { groups.append(name) }
-                    }
-                }
-                return groups
-            }
-        }
-
-        private func readChanges() {
-            readChanges { connection in
-                var groups: [String] = []
-                var last = lastChange
-                try connection.handle.run(.changedSince, .integer(lastChange)) { row in
-                    if let name = row.text(0) { groups.append(name) }
-                    last = max(last, row.integer(1))
-                }
-                lastChange = last
-                return groups
-            }
-        }
-
-        private func readChanges(_ read: (SQLiteConnection) throws -> [String]) {
-            guard !subscribers.isEmpty, let connection else { return }
-            do {
-                for name in try read(connection) {
-                    guard let group = try? ElectionGroup(name), interest.contains(group) else { continue }
-                    subscribers.send(.changed(group))
-                }
-            } catch let failure as SQLiteFailure where failure.kind == .busy {
-                readLater()
-            } catch {
-                close()
-                subscribers.send(.resync)
-            }
+        } catch {
+            watcher = nil
+            settings.logger?.warning(
+                "the directory of the database cannot be watched: hand-overs wait for timers",
+                metadata: ["path": "\(settings.path)", "error": "\(error)"]
+            )
         }
     }
+
+    /// Runs on the watcher's thread.
+    private nonisolated func receive(_ event: DirectoryEvent, database: String) {
+        switch event {
+        case .modified(let file):
+            if file == database + "-wal" {
+                readLater()
+            } else if isForeignProcessFile(file, database) {
+                note { $0.mustRead = true }
+            }
+        case .closedAfterWriting(let file):
+            guard isForeignProcessFile(file, database) else { return }
+            note {
+                $0.mustRead = true
+                $0.endedProcesses.insert(file)
+            }
+        case .createdOrMovedIn(let file), .deletedOrMovedAway(let file):
+            guard file == database || file == database + "-wal" || file == database + "-shm" else { return }
+            note { $0.mustVerify = true }
+        case .directoryGone:
+            note {
+                $0.mustResync = true
+                $0.isDirectoryGone = true
+            }
+        case .overflow: note { $0.mustResync = true }
+        }
+    }
+
+    private nonisolated func isForeignProcessFile(_ file: String, _ database: String) -> Bool {
+        file.hasPrefix(ProcessLock.prefix(of: database)) && file != inbox.ignoredFile
+    }
+
+    private nonisolated func note(_ change: (inout ChangeInbox.Content) -> Void) {
+        guard inbox.add(change) else { return }
+        thread.execute { [weak self] in self?.assumeIsolated { $0.lookIntoInbox() } }
+    }
+
+    /// A write to the log that no process announces: renewals mostly, or a provider that died before it could.
+    private nonisolated func readLater() {
+        guard inbox.addDelayedRead() else { return }
+        _ = thread.schedule(at: .now + .milliseconds(25)) { [weak self] in
+            self?.inbox.delayedReadIsHere()
+            self?.note { $0.mustRead = true }
+        }
+    }
+
+    private func lookIntoInbox() {
+        let content = inbox.take()
+        if content.isDirectoryGone || subscribers.isEmpty { watcher = nil }
+        if content.mustResync {
+            subscribers.send(.resync)
+        } else if content.mustVerify, let connection, !connection.isIntact {
+            // The database that was watched is no longer the one that others open.
+            close()
+            subscribers.send(.resync)
+        }
+        if !content.endedProcesses.isEmpty { hintAtLeases(of: content.endedProcesses) }
+        if content.mustRead { readChanges() }
+    }
+
+    private func hintAtLeases(of processes: Set<String>) {
+        readChanges { connection in
+            var groups: [String] = []
+            for process in processes {
+                try connection.handle.run(.heldByProcess, .text(process)) { row in
+                    if let name = row.text(0) { groups.append(name) }
+                }
+            }
+            return groups
+        }
+    }
+
+    private func readChanges() {
+        readChanges { connection in
+            var groups: [String] = []
+            var last = lastChange
+            try connection.handle.run(.changedSince, .integer(lastChange)) { row in
+                if let name = row.text(0) { groups.append(name) }
+                last = max(last, row.integer(1))
+            }
+            lastChange = last
+            return groups
+        }
+    }
+
+    private func readChanges(_ read: (SQLiteConnection) throws -> [String]) {
+        guard !subscribers.isEmpty, let connection else { return }
+        do {
+            for name in try read(connection) {
+                guard let group = try? ElectionGroup(name), interest.contains(group) else { continue }
+                subscribers.send(.changed(group))
+            }
+        } catch let failure as SQLiteFailure where failure.kind == .busy {
+            readLater()
+        } catch {
+            close()
+            subscribers.send(.resync)
+        }
+    }
+}
 #endif

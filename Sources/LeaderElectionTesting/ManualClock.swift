@@ -16,7 +16,7 @@ internal import Synchronization
 /// Timers fire on the thread that moves the clock, before ``advance(by:)`` returns; what they set in motion on other
 /// threads may still be under way then.
 public final class ManualClock: ElectionClock, Clock {
-    /// Instants of this clock are those of every ``ElectionClock``.
+    /// Instants of this clock are those of every ``/LeaderElection/ElectionClock``.
     public typealias Instant = ElectionInstant
 
     private struct State {

@@ -5,11 +5,11 @@ internal import ElectionFiles
 internal import Testing
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 @Suite struct FileLockTests {

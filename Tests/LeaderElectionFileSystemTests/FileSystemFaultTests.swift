@@ -7,11 +7,11 @@ internal import LeaderElectionFileSystem
 internal import Testing
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 @Suite struct FileSystemFaultTests {
@@ -165,76 +165,76 @@ internal import Testing
 
     @Test func aFullDiskFreesTheLockAndPassesByItself() async throws {
         #if os(Linux)
-            let disk = directory.file("disk")
-            mkdir(disk, 0o700)
-            guard mount("tmpfs", disk, "tmpfs", 0, "size=64k") == 0 else {
-                withKnownIssue("mounting a small file system needs root") { Issue.record("not mounted") }
-                return
-            }
-            defer { umount2(disk, 2) }
-            let contender = try Contender(disk)
-            let nonce = Nonce()
-            let term = try await contender.acquire(group, nonce).granted()
-            _ = try await contender.release(group, nonce, term)
-            try fill(disk + "/filler")
-            let error = try #require(try await contender.acquire(group).error)
-            #expect(error.code == .storeUnavailable)
-            #expect(error.message.contains("disk is full"))
-            #expect(descriptors(containing: disk) == 0)
-            #expect(TemporaryDirectory.names(in: disk) == ["filler", "g.lock", "g.state"])
-            unlink(disk + "/filler")
-            #expect(try await contender.acquire(group).granted() > term)
+        let disk = directory.file("disk")
+        mkdir(disk, 0o700)
+        guard mount("tmpfs", disk, "tmpfs", 0, "size=64k") == 0 else {
+            withKnownIssue("mounting a small file system needs root") { Issue.record("not mounted") }
+            return
+        }
+        defer { umount2(disk, 2) }
+        let contender = try Contender(disk)
+        let nonce = Nonce()
+        let term = try await contender.acquire(group, nonce).granted()
+        _ = try await contender.release(group, nonce, term)
+        try fill(disk + "/filler")
+        let error = try #require(try await contender.acquire(group).error)
+        #expect(error.code == .storeUnavailable)
+        #expect(error.message.contains("disk is full"))
+        #expect(descriptors(containing: disk) == 0)
+        #expect(TemporaryDirectory.names(in: disk) == ["filler", "g.lock", "g.state"])
+        unlink(disk + "/filler")
+        #expect(try await contender.acquire(group).granted() > term)
         #endif
     }
 
     #if os(Linux)
-        private func fill(_ path: String) throws {
-            let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
-            defer { _ = close(descriptor) }
-            let page = [UInt8](repeating: 0, count: 4096)
-            while write(descriptor, page, page.count) > 0 {}
-            guard errno == ENOSPC else { throw TestFailure(text: "errno \(errno)") }
-        }
+    private func fill(_ path: String) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        defer { _ = close(descriptor) }
+        let page = [UInt8](repeating: 0, count: 4096)
+        while write(descriptor, page, page.count) > 0 {}
+        guard errno == ENOSPC else { throw TestFailure(text: "errno \(errno)") }
+    }
 
-        @Test func runningOutOfDescriptorsFailsOneGroupAndKeepsTheOthers() async throws {
-            // In a process of its own, since the limit is the process's.
-            await #expect(processExitsWith: .success) {
-                let directory = try TemporaryDirectory()
-                let contender = try Contender(directory.path)
-                let nonce = Nonce()
-                var limit = rlimit(rlim_cur: 40, rlim_max: 40)
-                guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { exit(2) }
-                var led: [(ElectionGroup, Int64)] = []
-                var refused = 0
-                for number in 0..<30 {
-                    let group = try ElectionGroup("g\(number)")
-                    let answer = try await contender.acquire(group, nonce)
-                    if let term = answer.term {
-                        led.append((group, term))
-                    } else {
-                        guard answer.error?.message.contains("too many open files") == true else { exit(3) }
-                        refused += 1
-                    }
-                }
-                guard led.count > 5, refused > 5 else { exit(4) }
-                for (group, term) in led {
-                    guard try await contender.renew(group, nonce, term).isRenewed else { exit(5) }
-                }
-                guard try await contender.release(led[0].0, nonce, led[0].1).isReleased else { exit(6) }
-                guard try await contender.acquire(ElectionGroup("late")).term != nil else { exit(7) }
-            }
-        }
-
-        @Test func aSoftLimitOfOpenFilesIsRaised() async throws {
-            await #expect(processExitsWith: .success) {
-                let directory = try TemporaryDirectory()
-                let contender = try Contender(directory.path)
-                var limit = rlimit(rlim_cur: 40, rlim_max: 400)
-                guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { exit(2) }
-                for number in 0..<100 {
-                    guard try await contender.acquire(ElectionGroup("g\(number)")).term != nil else { exit(3) }
+    @Test func runningOutOfDescriptorsFailsOneGroupAndKeepsTheOthers() async throws {
+        // In a process of its own, since the limit is the process's.
+        await #expect(processExitsWith: .success) {
+            let directory = try TemporaryDirectory()
+            let contender = try Contender(directory.path)
+            let nonce = Nonce()
+            var limit = rlimit(rlim_cur: 40, rlim_max: 40)
+            guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { exit(2) }
+            var led: [(ElectionGroup, Int64)] = []
+            var refused = 0
+            for number in 0..<30 {
+                let group = try ElectionGroup("g\(number)")
+                let answer = try await contender.acquire(group, nonce)
+                if let term = answer.term {
+                    led.append((group, term))
+                } else {
+                    guard answer.error?.message.contains("too many open files") == true else { exit(3) }
+                    refused += 1
                 }
             }
+            guard led.count > 5, refused > 5 else { exit(4) }
+            for (group, term) in led {
+                guard try await contender.renew(group, nonce, term).isRenewed else { exit(5) }
+            }
+            guard try await contender.release(led[0].0, nonce, led[0].1).isReleased else { exit(6) }
+            guard try await contender.acquire(ElectionGroup("late")).term != nil else { exit(7) }
         }
+    }
+
+    @Test func aSoftLimitOfOpenFilesIsRaised() async throws {
+        await #expect(processExitsWith: .success) {
+            let directory = try TemporaryDirectory()
+            let contender = try Contender(directory.path)
+            var limit = rlimit(rlim_cur: 40, rlim_max: 400)
+            guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { exit(2) }
+            for number in 0..<100 {
+                guard try await contender.acquire(ElectionGroup("g\(number)")).term != nil else { exit(3) }
+            }
+        }
+    }
     #endif
 }

@@ -53,7 +53,7 @@ internal import Testing
         #expect(try await first.release(group, nonce, term).isReleased)
         #expect(try await second.acquire(group).granted() > term)
         #if os(Linux)
-            #expect(await eventually { seen.all.count >= 3 })
+        #expect(await eventually { seen.all.count >= 3 })
         #endif
         #expect(hints.all.isEmpty)
     }

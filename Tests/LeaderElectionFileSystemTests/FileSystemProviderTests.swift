@@ -8,11 +8,11 @@ internal import Testing
 @testable internal import LeaderElectionFileSystem
 
 #if canImport(Glibc)
-    internal import Glibc
+internal import Glibc
 #elseif canImport(Musl)
-    internal import Musl
+internal import Musl
 #else
-    internal import Darwin
+internal import Darwin
 #endif
 
 @Suite struct FileSystemProviderTests {

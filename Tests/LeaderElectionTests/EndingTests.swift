@@ -163,6 +163,18 @@ import Testing
         #expect(harness.drain().contains("acquire"))
     }
 
+    @Test func candidateCampaignsAtOnceWhenWorkEndsDuringARead() throws {
+        var harness = try MachineHarness()
+        _ = try harness.lead()
+        harness.work(1)
+        harness.run(.milliseconds(9480))
+        let read = try harness.takeRead()
+        _ = harness.drain()
+        harness.work(-1)
+        harness.answer(read, .free(lastTerm: 10))
+        #expect(harness.drain().contains("acquire"))
+    }
+
     @Test func lossWhileStoppingFinishes() throws {
         var harness = try MachineHarness()
         _ = try harness.lead()

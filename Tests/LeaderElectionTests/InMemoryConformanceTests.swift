@@ -8,7 +8,9 @@ import Testing
 struct InMemoryConformanceTests {
     @Test(
         "keeps the promise:",
-        arguments: ProviderConformance.cases(for: [.expiry, .remaining, .observedTakeover, .hints, .wipe, .crash])
+        arguments: ProviderConformance.cases(for: [
+            .expiry, .remaining, .observedTakeover, .hints, .wipe, .crash, .everyGroupName, .everyGroupName,
+        ])
     )
     func conforms(_ conformanceCase: ProviderConformance.Case) async throws {
         let clock = ManualClock()

@@ -63,6 +63,10 @@ struct MachineHarness {
         )
     }
 
+    mutating func answer(_ operation: ElectionAction.Operation, _ answer: HolderAnswer) {
+        actions += machine.holderAnswered(answer, to: operation, at: moment)
+    }
+
     mutating func answer(_ call: RenewCall, _ answer: RenewAnswer) {
         actions += machine.renewAnswered(
             answer,
@@ -97,6 +101,12 @@ struct MachineHarness {
         try take("acquire") {
             guard case .acquire(let operation, let nonce, let previous, let observed) = $0 else { return nil }
             return AcquireCall(operation: operation, nonce: nonce, previous: previous, observed: observed)
+        }
+    }
+
+    mutating func takeRead() throws -> ElectionAction.Operation {
+        try take("read") {
+            if case .readHolder(let operation) = $0 { operation } else { nil }
         }
     }
 

@@ -42,37 +42,46 @@ import Testing
 
     @Test func releaseHandsOverWithALargerTerm() async throws {
         let (first, second) = (try harness.service("first"), try harness.service("second"))
+        let running = Task { try await first.run() }
+        let old = try await first.waitForLeadership()
         try await withElection(second) { second in
-            let old = try await withElection(first) { first in
-                // Whoever leads, the other follows; make it the first.
-                if second.isLeader || second.leader?.id == "second" { await second.resign() }
-                return try await first.waitForLeadership()
-            }
-            #expect(!old.isValid)
+            _ = try await second.waitForLeader()
+            first.stop()
             let new = try await second.waitForLeadership()
+            #expect(!old.isValid)
             #expect(new.term > old.term)
         }
+        try await running.value
     }
 
     @Test func crashHandsOverWhenTheLeaseIsOver() async throws {
-        let crashing = FaultyProvider(
+        let deadEnd = deadEnd()
+        let (first, second) = (try harness.service("first", provider: deadEnd), try harness.service("second"))
+        let running = Task { try await first.run() }
+        let old = try await first.waitForLeadership()
+        try await withElection(second) { second in
+            _ = try await second.waitForLeader()
+            var events = second.events.makeAsyncIterator()
+            harness.clock.advance(by: .seconds(10) + .milliseconds(21))
+            #expect(!old.isValid)
+            let acquired = try await events.next(.acquired)
+            #expect(try #require(acquired.term) > old.term)
+        }
+        deadEnd.replaceRules([])
+        first.stop()
+        try await running.value
+    }
+
+    /// A store that can be led but to which nothing gets through afterwards.
+    private func deadEnd() -> FaultyProvider {
+        FaultyProvider(
             wrapping: harness.provider(),
             clock: harness.clock,
-            rules: [FaultRule(.dropBeforeApplying, when: .always, on: [.renew, .release])]
+            rules: [
+                FaultRule(.dropBeforeApplying, when: .after(1), on: [.acquire]),
+                FaultRule(.dropBeforeApplying, when: .always, on: [.renew, .release]),
+            ]
         )
-        let first = try harness.service("first", provider: crashing)
-        let second = try harness.service("second")
-        try await withElection(first) { first in
-            let old = try await first.waitForLeadership()
-            try await withElection(second) { second in
-                _ = try await second.waitForLeader()
-                var events = second.events.makeAsyncIterator()
-                harness.clock.advance(by: .seconds(10) + .milliseconds(21))
-                #expect(!old.isValid)
-                let acquired = try await events.next(.acquired)
-                #expect(try #require(acquired.term) > old.term)
-            }
-        }
     }
 
     @Test func forwardStepOfTheWallClockEndsTheTermForGood() async throws {
@@ -149,8 +158,8 @@ import Testing
         let running = Task { try await election.run() }
         _ = try await election.waitForLeadership()
         let mark = harness.clock.now
-        election.stop()
         var events = election.events.makeAsyncIterator()
+        election.stop()
         _ = try await events.next(.lost)
         #expect(!election.isLeader)
         try await harness.clock.waitForTimer(by: mark.advanced(by: .seconds(10) / 6))
@@ -174,8 +183,9 @@ import Testing
                 let leadership = try await eventually(healthy)
                 #expect(leadership.isValid)
             }
+            provider.replaceRules([])
+            provider.releaseHung()
             stuck.stop()
-            harness.clock.advance(by: .seconds(4))
         }
     }
 

@@ -120,6 +120,8 @@ extension ElectionStateMachine {
             case .unknown(let error):
                 attemptFailed(.wrapping(error), isAmbiguous: false, at: moment, &actions)
             }
+            // What kept us from campaigning when we asked may be over by now.
+            if case .unknown = answer {} else if mayCampaign(at: moment.now) { attempt(at: moment, &actions) }
         }
         settle(at: moment, &actions)
         return actions

@@ -36,6 +36,9 @@ final class Broadcast<Buffer: SubscriberBuffer>: Sendable {
         return subscription
     }
 
+    /// Whether anybody may be listening.
+    var hasSubscribers: Bool { state.withLock { !$0.subscriptions.isEmpty } }
+
     func send(_ element: Buffer.Input) {
         for subscription in state.withLock({ $0.subscriptions }) { subscription.subscription?.push(element) }
     }

@@ -17,8 +17,10 @@ final class ElectionBoard: Sendable {
     }
 
     private let contents: Mutex<Contents>
+    private let executor: any ElectionExecutor
 
-    init(group: ElectionGroup, isObserver: Bool) {
+    init(group: ElectionGroup, isObserver: Bool, executor: any ElectionExecutor) {
+        self.executor = executor
         idleRole = isObserver ? .observer : .follower
         contents = Mutex(
             Contents(
@@ -54,12 +56,21 @@ final class ElectionBoard: Sendable {
             )
             return contents.state
         }
-        changes.send(state)
+        guard changes.hasSubscribers else { return }
+        executor.executeLast { self.changes.send(state) }
     }
 
+    func send(_ event: ElectionEvent) {
+        guard events.hasSubscribers else { return }
+        executor.executeLast { self.events.send(event) }
+    }
+
+    /// Ends all streams after what was sent before.
     func finish() {
-        changes.finish()
-        events.finish()
+        executor.executeLast {
+            self.changes.finish()
+            self.events.finish()
+        }
     }
 
     // MARK: Work

@@ -11,11 +11,19 @@ package protocol ElectionExecutor: SerialExecutor, TaskExecutor {
     ///
     /// Tasks come in this order, too: what has begun is finished before the next thing begins.
     func executeNext(_ work: @escaping @Sendable () -> Void)
+
+    /// Runs `work` here once nothing else is due, in the order given.
+    ///
+    /// For telling: waking somebody who listens costs more than most decisions, and the next leader waits for those.
+    func executeLast(_ work: @escaping @Sendable () -> Void)
 }
 
 extension ElectionExecutor {
     /// In plain order, where nothing depends on how soon it is.
     package func executeNext(_ work: @escaping @Sendable () -> Void) { execute(work) }
+
+    /// In plain order, where nothing depends on how late it is.
+    package func executeLast(_ work: @escaping @Sendable () -> Void) { execute(work) }
 }
 
 extension SerialThread: ElectionExecutor {}

@@ -87,8 +87,10 @@ package actor ProviderChannel {
     private func hinted(_ hint: ProviderHint) {
         switch hint {
         case .changed(let group):
+            let waiting = listeners[group] ?? [:]
             // One by one: with many candidates of one process waiting, the first has its answer before the last asks.
-            for listener in (listeners[group] ?? [:]).values { executor.execute(listener) }
+            for listener in waiting.values.dropFirst() { executor.execute(listener) }
+            waiting.values.first?()
         case .resync: listeners.values.forEach { $0.values.forEach { $0() } }
         }
     }

@@ -30,12 +30,17 @@ package final class SerialThread: SerialExecutor, TaskExecutor {
 
     /// Runs `work` on this thread after everything that was handed over before.
     package func execute(_ work: @escaping @Sendable () -> Void) {
-        core.submit(.closure(work))
+        core.submit(.closure(work), to: \.work)
     }
 
     /// Runs `work` on this thread before everything that ``execute(_:)`` was given.
     package func executeNext(_ work: @escaping @Sendable () -> Void) {
-        core.submit(.closure(work), first: true)
+        core.submit(.closure(work), to: \.urgent)
+    }
+
+    /// Runs `work` on this thread once nothing else is due.
+    package func executeLast(_ work: @escaping @Sendable () -> Void) {
+        core.submit(.closure(work), to: \.last)
     }
 
     /// Runs `action` on this thread at or soon after the deadline.
@@ -44,7 +49,7 @@ package final class SerialThread: SerialExecutor, TaskExecutor {
     }
 
     package func enqueue(_ job: consuming ExecutorJob) {
-        core.submit(.job(UnownedJob(job), self), first: true)
+        core.submit(.job(UnownedJob(job), self), to: \.urgent)
     }
 
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
@@ -125,10 +130,12 @@ extension SerialThread {
 
     /// What the thread itself keeps: it outlives the ``SerialThread`` until the last job has run.
     fileprivate final class Core: Sendable {
-        private struct State {
+        struct State {
             /// Tasks, and what must not wait for all that is due: finished before the next of `work` begins.
             var urgent: [Work] = []
             var work: [Work] = []
+            /// What waits until nothing else is due.
+            var last: [Work] = []
             var timers = TimerQueue()
             var isAsleep = false
             var isStopped = false
@@ -150,9 +157,9 @@ extension SerialThread {
             #endif
         }
 
-        func submit(_ work: sending Work, first: Bool = false) {
+        func submit(_ work: sending Work, to queue: WritableKeyPath<State, [Work]>) {
             let wasAsleep = state.withLock { state in
-                if first { state.urgent.append(work) } else { state.work.append(work) }
+                state[keyPath: queue].append(work)
                 defer { state.isAsleep = false }
                 return state.isAsleep
             }
@@ -225,6 +232,10 @@ extension SerialThread {
                 if !state.work.isEmpty {
                     defer { state.work = [] }
                     return .turn(state.work)
+                }
+                if !state.last.isEmpty {
+                    defer { state.last = [] }
+                    return .turn(state.last)
                 }
                 if state.isStopped { return .end }
                 state.isAsleep = true

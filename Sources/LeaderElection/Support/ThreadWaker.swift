@@ -13,7 +13,8 @@ internal import Darwin
 /// Lets one thread sleep until another wakes it or the boot clock reaches a deadline.
 ///
 /// On Linux the deadline is a `timerfd` on `CLOCK_BOOTTIME`, so a timer whose time passed while the machine was
-/// suspended fires right after it resumes.
+/// suspended fires right after it resumes. A process that has no file descriptor left when the thread starts gets a
+/// thread that looks around every 5 ms instead: worse, but better than none.
 struct ThreadWaker: Sendable {
     #if os(Linux)
     private let event = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
@@ -21,10 +22,6 @@ struct ThreadWaker: Sendable {
         CLOCK_BOOTTIME,
         Int32(TFD_CLOEXEC) | Int32(TFD_NONBLOCK)
     )
-
-    init() {
-        precondition(event >= 0 && timer >= 0, "no file descriptor left for the election thread (errno \(errno))")
-    }
 
     func wake() {
         var one: UInt64 = 1
@@ -40,12 +37,14 @@ struct ThreadWaker: Sendable {
             spec.it_value.tv_sec = Int(nanoseconds / 1_000_000_000)
             spec.it_value.tv_nsec = Int(nanoseconds % 1_000_000_000)
         }
+        let isBlind = event < 0 || timer < 0
         timerfd_settime(timer, Int32(TFD_TIMER_ABSTIME), &spec, nil)
         var descriptors = [
             pollfd(fd: event, events: Int16(POLLIN), revents: 0),
             pollfd(fd: timer, events: Int16(POLLIN), revents: 0),
         ]
-        if poll(&descriptors, 2, -1) > 0 {
+        // A negative descriptor is passed over by poll.
+        if poll(&descriptors, 2, isBlind ? 5 : -1) > 0 {
             var count: UInt64 = 0
             if descriptors[0].revents != 0 { _ = read(event, &count, 8) }
             if descriptors[1].revents != 0 { _ = read(timer, &count, 8) }
@@ -53,8 +52,7 @@ struct ThreadWaker: Sendable {
     }
 
     func close() {
-        _ = CElectionSystem.close(event)
-        _ = CElectionSystem.close(timer)
+        for descriptor in [event, timer] where descriptor >= 0 { _ = CElectionSystem.close(descriptor) }
     }
     #else
     private let reading: Int32
@@ -62,7 +60,7 @@ struct ThreadWaker: Sendable {
 
     init() {
         var ends: [Int32] = [-1, -1]
-        precondition(pipe(&ends) == 0, "no file descriptor left for the election thread (errno \(errno))")
+        if pipe(&ends) != 0 { ends = [-1, -1] }
         for end in ends {
             _ = fcntl(end, F_SETFD, FD_CLOEXEC)
             _ = fcntl(end, F_SETFL, O_NONBLOCK)
@@ -76,17 +74,16 @@ struct ThreadWaker: Sendable {
     }
 
     func wait(until deadline: ElectionInstant?) {
-        let left = deadline.map { ($0 - .now).wholeNanoseconds / 1_000_000 + 1 }
+        let left = deadline.map { Int32(clamping: max(0, ($0 - .now).wholeNanoseconds / 1_000_000 + 1)) } ?? -1
         var descriptor = pollfd(fd: reading, events: Int16(POLLIN), revents: 0)
-        if poll(&descriptor, 1, left.map { Int32(clamping: max(0, $0)) } ?? -1) > 0 {
+        if poll(&descriptor, 1, reading < 0 ? 5 : left) > 0 {
             var bytes: UInt64 = 0
             while read(reading, &bytes, 8) == 8 {}
         }
     }
 
     func close() {
-        _ = CElectionSystem.close(reading)
-        _ = CElectionSystem.close(writing)
+        for descriptor in [reading, writing] where descriptor >= 0 { _ = CElectionSystem.close(descriptor) }
     }
     #endif
 }

@@ -7,6 +7,12 @@ public struct ConformanceFailure: Error, Hashable, Sendable, CustomStringConvert
     /// What happened instead.
     public let observation: String
 
+    /// A broken promise, with what was seen instead of it.
+    public init(promise: String, observation: String) {
+        self.promise = promise
+        self.observation = observation
+    }
+
     /// The promise and what happened instead.
     public var description: String { "\(promise): \(observation)" }
 }

@@ -27,15 +27,16 @@ extension ProviderConformance {
                 try await trial.renew(first, grant)
             }
         },
-        Case("a group name may have 200 bytes, whatever they are") { trial in
+        Case("a group name may have 200 bytes, and every one of them counts") { trial in
             let (first, second) = (try await trial.provider(), try await trial.provider())
             for filler in ["x", "/", "%", " ", ".", "é", "🦊"] {
-                let stem = Nonce().description
-                let room = ElectionGroup.maximumLength - stem.utf8.count
-                let name = stem + String(repeating: filler, count: room / filler.utf8.count)
-                // Two names that differ in nothing but their end: a store must not cut them short.
-                let grant = try await trial.grant(first, try ElectionGroup(name))
-                let sibling = try ElectionGroup(String(name.dropLast()) + (filler == "x" ? "y" : "x"))
+                let (long, sibling) = try trial.longGroups(filledWith: filler)
+                do {
+                    try first.validate(long, leaseDuration: trial.fixture.leaseDuration)
+                } catch let error as ElectionError where error.code == .invalidGroup && filler != "x" {
+                    continue  // refused before anything is changed: allowed without `everyGroupName`
+                }
+                let grant = try await trial.grant(first, long)
                 let other = try await trial.grant(second, sibling)
                 try await trial.isHeld(second, by: grant)
                 try await trial.isHeld(first, by: other)
@@ -44,5 +45,23 @@ extension ProviderConformance {
                 try await trial.isHeld(first, by: other)
             }
         },
+        Case("no group name is refused for its length", requires: .everyGroupName) { trial in
+            let provider = try await trial.provider()
+            for filler in ["x", "/", "%", " ", ".", "é", "🦊"] {
+                let (long, _) = try trial.longGroups(filledWith: filler)
+                try provider.validate(long, leaseDuration: trial.fixture.leaseDuration)
+                _ = try await trial.grant(provider, long)
+            }
+        },
     ]
+}
+
+extension Trial {
+    /// Two names that are as long as allowed, and differ in nothing but their end: a store must not cut them short.
+    func longGroups(filledWith filler: String) throws -> (ElectionGroup, ElectionGroup) {
+        let stem = Nonce().description
+        let room = ElectionGroup.maximumLength - stem.utf8.count
+        let name = stem + String(repeating: filler, count: room / filler.utf8.count)
+        return (try ElectionGroup(name), try ElectionGroup(String(name.dropLast()) + (filler == "x" ? "y" : "x")))
+    }
 }

@@ -29,9 +29,9 @@ public struct ProviderConformance: Sendable {
         public static let expiry = Capabilities(rawValue: 1 << 0)
         /// Records tell how much time is left.
         public static let remaining = Capabilities(rawValue: 1 << 1)
-        /// A lease that was watched unchanged can be taken over by ``AcquireRequest/observed``.
+        /// A lease that was watched unchanged can be taken over by ``/LeaderElection/AcquireRequest/observed``.
         public static let observedTakeover = Capabilities(rawValue: 1 << 2)
-        /// The provider is a ``PushingProvider`` that tells of releases and takeovers.
+        /// The provider is a ``/LeaderElection/PushingProvider`` that tells of releases and takeovers.
         public static let hints = Capabilities(rawValue: 1 << 3)
         /// The fixture's `wipe` makes the store lose its data.
         public static let wipe = Capabilities(rawValue: 1 << 4)
@@ -39,8 +39,12 @@ public struct ProviderConformance: Sendable {
         public static let crash = Capabilities(rawValue: 1 << 5)
         /// A lease ends at once when its provider is gone, without time passing.
         public static let endsWithProvider = Capabilities(rawValue: 1 << 6)
+        /// The store takes every name that ``/LeaderElection/ElectionGroup`` allows.
+        ///
+        /// Without this, `validate` may refuse long names in which bytes have to be escaped.
+        public static let everyGroupName = Capabilities(rawValue: 1 << 7)
         /// All of them.
-        public static let all = Capabilities(rawValue: (1 << 7) - 1)
+        public static let all = Capabilities(rawValue: (1 << 8) - 1)
     }
 
     /// Every case.

@@ -8,15 +8,15 @@ public import LeaderElection
 public struct FaultRule: Sendable {
     /// What a rule may interfere with.
     public enum Operation: String, Hashable, Sendable, CaseIterable {
-        /// ``ElectionProvider/acquire(_:)``
+        /// ``/LeaderElection/ElectionProvider/acquire(_:)``
         case acquire
-        /// ``ElectionProvider/renew(_:)``
+        /// ``/LeaderElection/ElectionProvider/renew(_:)``
         case renew
-        /// ``ElectionProvider/release(_:)``
+        /// ``/LeaderElection/ElectionProvider/release(_:)``
         case release
-        /// ``ElectionProvider/holders(of:)``
+        /// ``/LeaderElection/ElectionProvider/holders(of:)``
         case holders
-        /// Hints of a ``PushingProvider``, which can be delayed, dropped, doubled, and swapped with the next.
+        /// Hints of a ``/LeaderElection/PushingProvider``; they can be delayed, dropped, doubled, and swapped with the next.
         case hints
     }
 

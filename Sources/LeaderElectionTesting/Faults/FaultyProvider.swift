@@ -18,6 +18,15 @@ public final class FaultyProvider: PushingProvider {
         var injector: FaultInjector
         var hung: [Gate] = []
         var heldBack: [FaultRule.Operation: [Gate]] = [:]
+        var waiters: [(count: Int, gate: Gate)] = []
+
+        var suspendedCalls: Int { hung.count + heldBack.values.reduce(0) { $0 + $1.count } }
+
+        mutating func takeSatisfiedWaiters() -> [Gate] {
+            let count = suspendedCalls
+            defer { waiters.removeAll { $0.count <= count } }
+            return waiters.filter { $0.count <= count }.map(\.gate)
+        }
     }
 
     let wrapped: any ElectionProvider
@@ -60,8 +69,21 @@ public final class FaultyProvider: PushingProvider {
     public var faultCounts: [Int] { state.withLock { $0.injector.counts } }
 
     /// How many calls hang, or are held back until another call went through.
-    public var suspendedCalls: Int {
-        state.withLock { state in state.hung.count + state.heldBack.values.reduce(0) { $0 + $1.count } }
+    public var suspendedCalls: Int { state.withLock { $0.suspendedCalls } }
+
+    /// Returns as soon as this many calls hang, or are held back, at once.
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled.
+    public func waitForSuspendedCalls(_ count: Int) async throws {
+        let gate = Gate()
+        state.withLock { $0.waiters.append((count, gate)) }
+        defer { state.withLock { $0.waiters.removeAll { $0.gate === gate } } }
+        tellWaiters()
+        try await gate.wait()
+    }
+
+    private func tellWaiters() {
+        for gate in state.withLock({ $0.takeSatisfiedWaiters() }) { gate.open() }
     }
 
     /// Lets every hanging call go on to the store, late.
@@ -150,6 +172,7 @@ public final class FaultyProvider: PushingProvider {
             let gate = Gate()
             state.withLock { $0.hung.append(gate) }
             defer { state.withLock { $0.hung.removeAll { $0 === gate } } }
+            tellWaiters()
             try await gate.wait(ignoringCancellation: isDeaf)
         }
         if let error = plan.error { throw error }
@@ -162,6 +185,7 @@ public final class FaultyProvider: PushingProvider {
             }
             guard isHeldBack else { return }
             defer { state.withLock { $0.heldBack[operation]?.removeAll { $0 === gate } } }
+            tellWaiters()
             try await gate.wait()
         }
     }

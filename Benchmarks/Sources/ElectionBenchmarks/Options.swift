@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+
+/// How much is measured.
+struct Options {
+    var isQuick = false
+    var only: Set<String> = []
+
+    init(_ arguments: some Sequence<String>) throws {
+        for argument in arguments {
+            switch argument {
+            case "--quick": isQuick = true
+            case let name where Self.names.contains(name): only.insert(name)
+            default:
+                throw Usage(description: "unknown argument \"\(argument)\"; use --quick and any of \(Self.names)")
+            }
+        }
+    }
+
+    static let names = ["machine", "read", "memory", "many", "file", "sqlite", "rounds"]
+
+    func includes(_ name: String) -> Bool { only.isEmpty || only.contains(name) }
+
+    var readSamples: Int { isQuick ? 200 : 2_000 }
+    /// About a millisecond: short enough that most samples are not interrupted.
+    var readsPerSample: Int { 20_000 }
+    var memoryHandOvers: Int { isQuick ? 100 : 1000 }
+    var storeHandOvers: Int { isQuick ? 20 : 100 }
+    var crashes: Int { isQuick ? 5 : 30 }
+    var waiting: [Int] { waitingOnly }
+    var waitingOnly = [2, 20, 100]
+    var manyGroups: Int { 10_000 }
+    var idleSeconds: Int { isQuick ? 10 : 30 }
+}
+
+struct Usage: Error, CustomStringConvertible {
+    let description: String
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+
+internal import Foundation
+internal import LeaderElection
+internal import LeaderElectionFileSystem
+internal import LeaderElectionSQLite
+internal import Synchronization
+
+/// A process that hosts candidates for the benchmark; told by lines, it answers in lines of words.
+///
+/// Orders: `stop` stops the leader among the candidates and adds a fresh one in its place. Answers: `ready`,
+/// `acquired INSTANT`, `stopping INSTANT`, `renewed`, each instant in nanoseconds of the boot clock.
+struct Worker {
+    let store: String
+    let path: String
+    let groups: Int
+    let candidates: Int
+    let lease: Duration
+
+    init(arguments: [String]) throws {
+        guard arguments.count == 5, let groups = Int(arguments[2]), let candidates = Int(arguments[3]),
+            let lease = Int(arguments[4])
+        else { throw Usage(description: "a worker needs store, path, groups, candidates and lease") }
+        store = arguments[0]
+        path = arguments[1]
+        self.groups = groups
+        self.candidates = candidates
+        self.lease = .seconds(lease)
+    }
+
+    func run() async throws {
+        if store == "file" {
+            try await run(on: .fileSystem(directory: path))
+        } else {
+            try await run(on: .sqlite(path: path))
+        }
+    }
+
+    private func run(on provider: some ElectionProvider) async throws {
+        let clock = SystemClock()
+        let host = Host(expected: groups * candidates)
+        try await withThrowingDiscardingTaskGroup { tasks in
+            func join(_ group: Int) throws {
+                let election = try ElectionService(
+                    "group-\(group)",
+                    provider: provider,
+                    configuration: ElectionConfiguration(leaseDuration: lease)
+                )
+                // Renewals of the first group only: they count the rounds of all.
+                tasks.addTask { [isFirst = group == 0, isAlone = groups == 1] in
+                    try await host.run(election, tellsRenewals: isFirst, tellsTerms: isAlone)
+                }
+            }
+            for group in 0..<groups { for _ in 0..<candidates { try join(group) } }
+            for await line in linesFromParent() where line == "stop" {
+                guard let old = host.leader, old.isLeader else { continue }
+                let instant = clock.now
+                old.stop()
+                printLine("stopping \(instant.nanoseconds)")
+                try join(0)
+            }
+            exit(0)
+        }
+    }
+}
+
+/// The candidates of one worker.
+private final class Host: Sendable {
+    private let expected: Int
+    private let state = Mutex<(leader: ElectionService?, settled: Int)>((nil, 0))
+
+    init(expected: Int) { self.expected = expected }
+
+    var leader: ElectionService? { state.withLock { $0.leader } }
+
+    func run(_ election: ElectionService, tellsRenewals: Bool, tellsTerms: Bool) async throws {
+        // Before the service runs, so that nothing is missed.
+        var events = election.events.makeAsyncIterator()
+        async let service: Void = election.run()
+        var isSettled = false
+        while let event = await events.next(isolation: nil) {
+            switch event.kind {
+            case .acquired:
+                state.withLock { $0.leader = election }
+                if tellsTerms { printLine("acquired \(event.instant.nanoseconds)") }
+            case .renewed: if tellsRenewals { printLine("renewed") }
+            default: break
+            }
+            if !isSettled, event.leader != nil {
+                isSettled = true
+                let settled = state.withLock {
+                    $0.settled += 1
+                    return $0.settled
+                }
+                if settled == expected { printLine("ready") }
+            }
+        }
+        try await service
+    }
+}

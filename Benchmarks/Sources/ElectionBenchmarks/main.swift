@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+
+internal import CBenchmark
+internal import Glibc
+internal import LeaderElection
+
+benchmark_flush_lines()
+
+do {
+    if CommandLine.arguments.dropFirst().first == "worker" {
+        try await Worker(arguments: Array(CommandLine.arguments.dropFirst(2))).run()
+        exit(0)
+    }
+    let options = try Options(CommandLine.arguments.dropFirst())
+    var report = Report()
+    if options.includes("machine") { try await MachineBenchmark.run(options, &report) }
+    if options.includes("read") { try await ReadBenchmark.run(options, &report) }
+    if options.includes("memory") { try await MemoryBenchmark.run(options, &report) }
+    if options.includes("many") { try await ManyGroupsBenchmark.run(options, &report) }
+    if options.includes("file") {
+        try await StoreBenchmark(name: "files", store: "file", target: 1.5).run(options, &report)
+    }
+    if options.includes("sqlite") {
+        try await StoreBenchmark(name: "SQLite", store: "sqlite", target: 5).run(options, &report)
+    }
+    if options.includes("rounds") { try await RoundsBenchmark.run(options, &report) }
+    print(report.missed.isEmpty ? "\nevery target met" : "\nmissed: \(report.missed.joined(separator: "; "))")
+} catch {
+    print("bench: \(error)")
+    exit(1)
+}

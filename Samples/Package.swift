@@ -1,0 +1,93 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "election-samples",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        .package(name: "swift-leader-election", path: "../"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-async-algorithms.git", from: "1.0.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
+    ],
+    targets: [
+        .executableTarget(
+            name: "QuickStart",
+            dependencies: [
+                .product(name: "LeaderElection", package: "swift-leader-election"),
+                .product(name: "LeaderElectionSQLite", package: "swift-leader-election"),
+            ]
+        ),
+        .executableTarget(
+            name: "MultiProviderDemo",
+            dependencies: [
+                "ChildProcesses",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "LeaderElection", package: "swift-leader-election"),
+                .product(name: "LeaderElectionFileSystem", package: "swift-leader-election"),
+                .product(name: "LeaderElectionSQLite", package: "swift-leader-election"),
+            ]
+        ),
+        .executableTarget(
+            name: "SingletonWorker",
+            dependencies: [
+                .product(name: "LeaderElection", package: "swift-leader-election"),
+                .product(name: "LeaderElectionSQLite", package: "swift-leader-election"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]
+        ),
+        .executableTarget(
+            name: "FencedWriter",
+            dependencies: [
+                "ChildProcesses",
+                "CSampleSQLite",
+                .product(name: "LeaderElection", package: "swift-leader-election"),
+                .product(name: "LeaderElectionSQLite", package: "swift-leader-election"),
+            ]
+        ),
+
+        // The code of README.md and of the documentation, so that it compiles.
+        .target(
+            name: "DocumentationCode",
+            dependencies: [
+                .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
+                .product(name: "LeaderElection", package: "swift-leader-election"),
+                .product(name: "LeaderElectionFileSystem", package: "swift-leader-election"),
+                .product(name: "LeaderElectionSQLite", package: "swift-leader-election"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]
+        ),
+
+        .testTarget(
+            name: "DocumentationCodeTests",
+            dependencies: [
+                .product(name: "LeaderElection", package: "swift-leader-election"),
+                .product(name: "LeaderElectionTesting", package: "swift-leader-election"),
+            ]
+        ),
+
+        .target(name: "ChildProcesses"),
+        .systemLibrary(
+            name: "CSampleSQLite",
+            pkgConfig: "sqlite3",
+            providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where [.regular, .executable, .test].contains(target.type) {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .enableUpcomingFeature("InferIsolatedConformances"),
+        .enableUpcomingFeature("ImmutableWeakCaptures"),
+    ]
+}

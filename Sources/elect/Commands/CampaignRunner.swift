@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+
+internal import CElectCommand
+internal import LeaderElection
+internal import Synchronization
+
+/// Runs the services of one process: events, history, signals, until all have stopped.
+final class CampaignRunner: Sendable {
+    let services: [ElectionService]
+    private let printer: EventPrinter
+    private let history: HistoryFile?
+    private let interval: Duration?
+    private let output = SerialThread(name: "elect-output")
+    private let signals = SerialThread(name: "elect-signals")
+
+    init(
+        groups: [String],
+        provider: any ElectionProvider,
+        configuration: ElectionConfiguration,
+        printer: EventPrinter,
+        history: (file: HistoryFile, interval: Duration?)?
+    ) throws {
+        self.history = history?.file
+        interval = history?.interval
+        self.printer = printer
+        var audit: (@Sendable (ElectionOperation) -> Void)?
+        if let file = history?.file { audit = { operation in file.append(operation) } }
+        var services: [ElectionService] = []
+        do {
+            for group in groups {
+                let service = try ElectionService(group, provider: provider, configuration: configuration, audit: audit)
+                services.append(service)
+            }
+        } catch let error as ElectionError {
+            throw CommandFailure(error)
+        }
+        self.services = services
+    }
+
+    func stop() {
+        for service in services { service.stop() }
+    }
+
+    /// Calls `handle` with each signal that asks the program to end and how many there were, on a thread of its own.
+    func onStopSignal(_ handle: @escaping @Sendable (Int32, Int) -> Void) {
+        signals.execute {
+            var count = 0
+            while true {
+                let number = elect_wait_for_stop_signal()
+                guard number > 0 else { return }
+                count += 1
+                handle(number, count)
+            }
+        }
+    }
+
+    /// Takes part until stopped; `alongside` runs as long as the services do.
+    func run(alongside: @escaping @Sendable (ElectionService) async throws -> Void = { _ in }) async throws {
+        let sampler = interval.flatMap { interval in
+            history.map { ClaimSampler(services, every: interval, into: $0) }
+        }
+        defer { sampler?.stop() }
+        let (subscribed, continuation) = AsyncStream.makeStream(of: Void.self)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            for service in services {
+                tasks.addTask(executorPreference: self.output) {
+                    var events = service.events.makeAsyncIterator()
+                    continuation.yield()
+                    while let event = await events.next() { self.tell(event) }
+                }
+            }
+            // Nothing may happen before somebody listens.
+            var waiting = subscribed.makeAsyncIterator()
+            for _ in services { _ = await waiting.next() }
+            for service in services {
+                tasks.addTask { try await service.run() }
+                tasks.addTask { try await alongside(service) }
+            }
+            try await tasks.waitForAll()
+        }
+    }
+
+    private func tell(_ event: ElectionEvent) {
+        history?.append(event)
+        // A reader that has gone away, such as head(1), has seen enough.
+        if !printer.print(event), printer.descriptor == 1 { stop() }
+    }
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+
+internal import ArgumentParser
+internal import CElectCommand
+internal import CElectionSystem
+internal import LeaderElection
+internal import Logging
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
+
+/// Where the store is and where options come from: what every command understands.
+struct StoreOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The store: memory:, file:///directory, sqlite:///file.db.", valueName: "url"))
+    var provider: String?
+
+    @Option(help: ArgumentHelp("Read options from this JSON file.", valueName: "file"))
+    var config: String?
+
+    func settings() throws -> Settings {
+        try Settings(config: config, environment: Environment.variables)
+    }
+
+    func store(_ settings: Settings) throws -> ProviderURL {
+        guard let found = try settings.text("provider", provider) else {
+            throw CommandFailure.usage("no store; give --provider, such as --provider file:///var/lib/app/election")
+        }
+        return try ProviderURL(found.texts[0], source: found.source)
+    }
+}
+
+/// How to take part in an election.
+struct CandidateOptions: ParsableArguments {
+    enum Profile: String, CaseIterable {
+        case fast
+        case standard
+        case calm
+    }
+
+    @Option(help: ArgumentHelp("This candidate's name; by default host, process and a random number.", valueName: "id"))
+    var candidate: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Published while leading, such as --metadata address=10.0.0.5:80. May be repeated.",
+            valueName: "k=v"
+        )
+    )
+    var metadata: [String] = []
+
+    @Option(help: ArgumentHelp("How long a silent leader keeps the group. Default 10s.", valueName: "time"))
+    var leaseDuration: String?
+
+    @Option(help: ArgumentHelp("How often the lease is renewed. Default: a third of it.", valueName: "time"))
+    var renewInterval: String?
+
+    @Option(help: ArgumentHelp("How long before its lease ends work is told to end.", valueName: "time"))
+    var gracePeriod: String?
+
+    @Option(help: ArgumentHelp("How long work may take to end after a stop. Default: a lease.", valueName: "time"))
+    var shutdownTimeout: String?
+
+    @Option(help: "Timing for the impatient and the patient: fast (lease 3s), standard (10s), calm (30s).")
+    var profile: String?
+
+    @Option(help: "How events are told: json or text.")
+    var events: String?
+
+    @Flag(help: "Tell about renewals too, and about what stores find doubtful.")
+    var verbose = false
+
+    @Option(help: ArgumentHelp("Append all operations and events to this file, for audits.", valueName: "file"))
+    var history: String?
+
+    @Option(help: ArgumentHelp("Append to the history this often whether this candidate leads.", valueName: "time"))
+    var sampleInterval: String?
+
+    func configuration(_ settings: Settings) throws -> ElectionConfiguration {
+        var configuration: ElectionConfiguration =
+            switch try settings.choice("profile", profile, of: Profile.self) {
+            case .fast: .fast
+            case .calm: .calm
+            case .standard, nil: .standard
+            }
+        if let found = try settings.text("candidate", candidate) { configuration.candidate = found.texts[0] }
+        if let found = settings.find("metadata", metadata) {
+            for text in found.texts {
+                guard let separator = text.firstIndex(of: "="), separator > text.startIndex else {
+                    throw CommandFailure.usage("\(found.source): \"\(text)\" is not of the form key=value")
+                }
+                let key = String(text[..<separator])
+                guard configuration.metadata[key] == nil else {
+                    throw CommandFailure.usage("\(found.source): the key \"\(key)\" is given twice")
+                }
+                configuration.metadata[key] = String(text[text.index(after: separator)...])
+            }
+        }
+        if let value = try settings.duration("lease-duration", leaseDuration) { configuration.leaseDuration = value }
+        configuration.renewInterval = try settings.duration("renew-interval", renewInterval)
+        if let value = try settings.duration("grace-period", gracePeriod, mayBeZero: true) {
+            configuration.gracePeriod = value
+        }
+        configuration.shutdownTimeout = try settings.duration("shutdown-timeout", shutdownTimeout, mayBeZero: true)
+        return configuration
+    }
+
+    /// - Parameter isQuiet: standard output belongs to somebody else unless a format was asked for.
+    func printer(_ settings: Settings, isQuiet: Bool = false) throws -> EventPrinter {
+        let format = try settings.choice("events", events, of: EventPrinter.Format.self)
+        return EventPrinter(
+            format: format ?? .text,
+            verbose: try settings.flag("verbose", verbose),
+            descriptor: isQuiet && format == nil ? 2 : 1
+        )
+    }
+
+    func historyFile(_ settings: Settings) throws -> (file: HistoryFile, interval: Duration?)? {
+        let interval = try settings.duration("sample-interval", sampleInterval)
+        guard let found = try settings.text("history", history) else {
+            guard interval == nil else {
+                throw CommandFailure.usage("--sample-interval needs a file to write to; give --history too")
+            }
+            return nil
+        }
+        return (try HistoryFile(path: found.texts[0]), interval)
+    }
+}
+
+enum Environment {
+    static var variables: [String: String] {
+        var result: [String: String] = [:]
+        var next = environ
+        while let entry = next.pointee {
+            let text = String(cString: entry)
+            if let separator = text.firstIndex(of: "=") {
+                result[String(text[..<separator])] = String(text[text.index(after: separator)...])
+            }
+            next += 1
+        }
+        return result
+    }
+}
+
+extension Logger {
+    /// What providers find doubtful, on standard error.
+    static func forCommand(verbose: Bool) -> Logger {
+        var logger = Logger(label: "elect") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = verbose ? .info : .warning
+        return logger
+    }
+}

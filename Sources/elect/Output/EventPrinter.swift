@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+
+internal import CElectCommand
+internal import CElectionSystem
+internal import LeaderElection
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
+
+/// Tells events to people or to programs.
+struct EventPrinter: Sendable {
+    enum Format: String, CaseIterable, Sendable {
+        case json
+        case text
+    }
+
+    var format: Format
+    var verbose: Bool
+    /// 1 for standard output, 2 for standard error.
+    var descriptor: Int32 = 1
+
+    /// False once nobody reads any more.
+    func print(_ event: ElectionEvent) -> Bool {
+        guard verbose || (event.kind != .renewed && event.kind != .renewalFailed) else { return true }
+        let isSeenAnyway = format == .text && isatty(1) == 1 && isatty(2) == 1
+        if let error = event.error, descriptor == 1, !isSeenAnyway {
+            Output.complain("\(Output.printable(event.group.name)): \(error.message)")
+        }
+        switch format {
+        case .json: return Output.writeLine(Self.json(event).description, to: descriptor)
+        case .text: return Output.writeLine(text(event), to: descriptor)
+        }
+    }
+
+    /// The fields that scripts rely on; see the chapter on the command in the documentation.
+    static func json(_ event: ElectionEvent, kind: String? = nil) -> JSONLine {
+        var line = JSONLine()
+        if let kind { line.add("kind", kind) }
+        line.add("event", event.kind.rawValue)
+        line.add("group", event.group.name)
+        line.add("candidate", event.candidate)
+        line.add("term", event.term)
+        line.add("leader", event.leader?.id)
+        line.add("reason", event.error.map { "\($0.code): \($0.message)" } ?? event.reason?.rawValue)
+        line.add("t_ns", event.instant.nanoseconds)
+        line.add("valid_until_ns", event.validUntil?.nanoseconds)
+        return line
+    }
+
+    private func text(_ event: ElectionEvent) -> String {
+        let name = event.kind.rawValue.padded(to: 9)
+        var text = "\(Self.timeOfDay())  \(coloured(name, event.kind))  \(Output.printable(event.group.name))"
+        if let term = event.term { text += "  term \(term)" }
+        switch event.kind {
+        case .changed: text += "  leader \(event.leader.map { Output.printable($0.id) } ?? "(nobody)")"
+        case .ready: text += "  as \(Output.printable(event.candidate))"
+        case .acquired, .renewed, .jeopardy, .recovered:
+            if let until = event.validUntil {
+                text += "  valid for \(DurationText.format(until - event.instant))"
+            }
+        default: break
+        }
+        if let reason = event.reason { text += "  (\(Output.printable(reason.rawValue)))" }
+        if let error = event.error { text += "  \(Output.printable(error.message))" }
+        return text
+    }
+
+    private func coloured(_ text: String, _ kind: ElectionEvent.Kind) -> String {
+        guard Output.isColourful(descriptor) else { return text }
+        let colour: Int? =
+            switch kind {
+            case .acquired, .recovered: 32
+            case .lost, .error: 31
+            case .jeopardy, .renewalFailed: 33
+            case .changed: 36
+            default: nil
+            }
+        return colour.map { "\u{1B}[\($0)m\(text)\u{1B}[0m" } ?? text
+    }
+
+    static func timeOfDay() -> String {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        var local = tm()
+        localtime_r(&now.tv_sec, &local)
+        func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
+        let milliseconds = String(now.tv_nsec / 1_000_000 + 1000).dropFirst()
+        return "\(two(local.tm_hour)):\(two(local.tm_min)):\(two(local.tm_sec)).\(milliseconds)"
+    }
+}
+
+extension String {
+    fileprivate func padded(to width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - count))
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+
+import LeaderElection
+import LeaderElectionTesting
+import Synchronization
+import Testing
+
+@Suite("Conformance suite")
+struct ConformanceSuiteTests {
+    private static let capabilities: ProviderConformance.Capabilities = [
+        .expiry, .remaining, .observedTakeover, .hints, .wipe, .crash, .everyGroupName,
+    ]
+
+    private func fixture(_ defect: BrokenProvider.Defect?) -> ProviderConformance {
+        let clock = ManualClock()
+        let shared = BrokenProvider.Shared(defect, clock: clock)
+        return ProviderConformance(
+            makeProvider: { BrokenProvider(shared) },
+            passTime: { clock.advance(by: $0) },
+            crash: { _ in },
+            wipe: {
+                shared.store.wipe()
+                shared.memory.withLock { $0.termOffset = [:] }
+            },
+            hintTimeout: .milliseconds(20)
+        )
+    }
+
+    private func failures(of defect: BrokenProvider.Defect?) async -> [ConformanceFailure] {
+        var failures: [ConformanceFailure] = []
+        for conformanceCase in ProviderConformance.cases(for: Self.capabilities) {
+            do {
+                try await conformanceCase.run(fixture(defect))
+            } catch let failure as ConformanceFailure {
+                failures.append(failure)
+            } catch {
+                failures.append(ConformanceFailure(promise: conformanceCase.description, observation: "\(error)"))
+            }
+        }
+        return failures
+    }
+
+    @Test("finds nothing wrong where there is no defect")
+    func findsNothing() async {
+        #expect(await failures(of: nil) == [])
+    }
+
+    @Test("finds every defect, and has no case that finds none")
+    func findsDefects() async {
+        var useless = Set(ProviderConformance.cases(for: Self.capabilities).map(\.description))
+        for defect in BrokenProvider.Defect.allCases {
+            let failures = await failures(of: defect)
+            #expect(!failures.isEmpty, "no case noticed \(defect)")
+            useless.subtract(failures.map(\.promise))
+        }
+        #expect(useless == [])
+    }
+
+    @Test("every case has a name of its own")
+    func distinctNames() {
+        let names = ProviderConformance.cases.map(\.description)
+        #expect(Set(names).count == names.count)
+    }
+
+    @Test("a case whose capability is missing is not listed, and fails if it is run all the same")
+    func missingCapability() async throws {
+        #expect(ProviderConformance.cases(for: .all).count == ProviderConformance.cases.count)
+        let plain = ProviderConformance.cases(for: [])
+        #expect(!plain.isEmpty)
+        let store = InMemoryElectionStore(clock: ManualClock())
+        let bare = ProviderConformance(makeProvider: { InMemoryElectionProvider(store: store) })
+        let dependent = ProviderConformance.cases.filter {
+            !$0.requires.isDisjoint(with: [.expiry, .wipe, .crash])
+        }
+        #expect(dependent.count > 10)
+        for conformanceCase in dependent {
+            await #expect(throws: ConformanceFailure.self, "\(conformanceCase)") { try await conformanceCase.run(bare) }
+        }
+    }
+}
