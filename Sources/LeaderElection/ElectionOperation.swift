@@ -12,4 +12,22 @@ package struct ElectionOperation: Sendable {
     package var nonce: Nonce
     package var instant: ElectionInstant
     package var validUntil: ElectionInstant?
+
+    package init(
+        group: ElectionGroup,
+        kind: Kind,
+        phase: Phase,
+        term: Int64? = nil,
+        nonce: Nonce,
+        instant: ElectionInstant,
+        validUntil: ElectionInstant? = nil
+    ) {
+        self.group = group
+        self.kind = kind
+        self.phase = phase
+        self.term = term
+        self.nonce = nonce
+        self.instant = instant
+        self.validUntil = validUntil
+    }
 }

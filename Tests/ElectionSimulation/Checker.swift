@@ -12,6 +12,11 @@ package struct Checker: Sendable {
         package var invariant: String
         package var message: String
         package var description: String { "\(invariant): \(message)" }
+
+        package init(invariant: String, message: String) {
+            self.invariant = invariant
+            self.message = message
+        }
     }
 
     /// What one service answered when it was asked whether it leads.

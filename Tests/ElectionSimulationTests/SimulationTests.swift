@@ -23,13 +23,17 @@ struct SimulationTests {
 
     @Test(arguments: 0..<4)
     func noWorldBreaksAnInvariant(part: Int) throws {
+        var steps = 0
         for seed in UInt64(part * 50 + 1)...UInt64(part * 50 + 50) {
             let report = try Simulation.run(seed: seed)
             if let violation = report.violation {
                 Issue.record("seed \(seed): \(violation); see it with scripts/simulate --seed \(seed)")
             }
-            #expect(report.steps > 300)
-            #expect(report.storeRequests > 50)
+            // Past its troubles, to the orderly end.
+            #expect(report.simulatedNanoseconds > Scenario(seed: seed).heal)
+            #expect(report.storeRequests > 0)
+            steps += report.steps
         }
+        #expect(steps > 20_000)
     }
 }

@@ -40,3 +40,24 @@ import Testing
         #expect(wakeup > harness.now)
     }
 }
+
+/// Found by simulation: a store whose terms went back had all candidates wake each other as fast as it answered.
+@Suite struct TermRegressionTests {
+    @Test func aHintDoesNotCutShortTheWaitAfterARefusedTerm() throws {
+        var harness = try MachineHarness()
+        _ = try harness.lead(term: 10)
+        let renewal = harness.machine.deadline
+        harness.pass(harness.now.duration(to: renewal))
+        harness.fire()
+        let again = try harness.takeAcquire()
+        harness.answer(again, .granted(term: 9, leaseDuration: harness.timing.leaseDuration))
+        #expect(harness.announcedErrors.contains(.termRegression))
+        let release = try harness.takeRelease()
+        harness.answer(release, .released)
+        _ = harness.drain()
+        harness.hint()
+        #expect(!harness.drain().contains("acquire"))
+        harness.run(.seconds(1))
+        #expect(!harness.drain().contains("acquire"))
+    }
+}

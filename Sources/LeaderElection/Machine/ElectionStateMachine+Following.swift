@@ -141,9 +141,7 @@ extension ElectionStateMachine {
         if term <= highestTerm {
             giveBack(following.nonce, term: term, at: moment.now)
             // Giving it back is a hint to everybody, who then ask and give back in turn: only time ends that storm.
-            regressions += 1
-            let schedule = RetrySchedule(first: timing.leaseDuration / 4, cap: timing.leaseDuration)
-            let pause = schedule.delay(afterFailures: regressions, using: &random)
+            let pause = timing.leaseDuration * Double.random(in: 0.5...1, using: &random)
             standDownUntil = max(standDownUntil, moment.now + pause)
             let error = ElectionError(
                 .termRegression,
@@ -162,7 +160,6 @@ extension ElectionStateMachine {
             startAgain(at: moment, after: Self.timeout(timing.attemptTimeout), &actions)
         } else {
             highestTerm = term
-            regressions = 0
             previousNonce = nil
             phase = .leading(
                 Leading(

@@ -40,8 +40,6 @@ package struct ElectionStateMachine: Sendable {
     var finishBy: ElectionInstant?
     var isStopping = false
     var standDownUntil = ElectionInstant.distantPast
-    /// How many grants in a row were refused because their terms went back.
-    var regressions = 0
     /// How many bodies are running under a term of ours.
     package internal(set) var activeWork = 0
     private var lastOperation: UInt64 = 0
