@@ -106,6 +106,18 @@ extension ManualClock {
         while let action = popDue(until: target) { action() }
     }
 
+    /// Moves the clock on as if the machine had slept: timers that fell due meanwhile fire only afterwards.
+    ///
+    /// Unlike ``advance(by:)``, which lets the code under test keep up from timer to timer, this is what a suspended
+    /// machine or a stopped process sees.
+    public func suspend(for duration: Duration) {
+        let target = state.withLock { state in
+            state.now = state.now.advanced(by: duration)
+            return state.now
+        }
+        advance(to: target)
+    }
+
     private func popDue(until target: ElectionInstant) -> TimerQueue.Action? {
         state.withLock { state in
             guard let deadline = state.timers.nextDeadline, deadline <= target else {

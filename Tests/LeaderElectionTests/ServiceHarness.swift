@@ -62,6 +62,8 @@ extension ManualClock {
             let mark = timersSet
             if let next = nextDeadline { advance(to: next) } else { try await waitForTimer(after: mark) }
             try Task.checkCancellation()
+            // The service that is to stop needs a thread of the pool, too.
+            await Task.yield()
         }
     }
 }

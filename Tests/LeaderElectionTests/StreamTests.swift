@@ -26,7 +26,7 @@ import Testing
             var changes = election.changes.makeAsyncIterator()
             _ = await changes.next()
             var events = election.events.makeAsyncIterator()
-            harness.clock.advance(by: .seconds(20))
+            harness.clock.suspend(for: .seconds(20))
             _ = try await events.next(.acquired)
             let change = try #require(await changes.next())
             #expect(change.lostLeadership)
@@ -82,7 +82,7 @@ import Testing
             let leadership = try await election.waitForLeadership()
             let first = await seen.next(isolation: nil)
             #expect(first?.term == leadership.term)
-            harness.clock.advance(by: .seconds(20))
+            harness.clock.suspend(for: .seconds(20))
             while let change = await seen.next(isolation: nil) { #expect(change.term == leadership.term) }
             #expect(!leadership.isValid)
         }
@@ -99,7 +99,7 @@ import Testing
                 #expect(election.isLeader)
                 done.append(job)
                 if job == 1 {
-                    harness.clock.advance(by: .seconds(20))
+                    harness.clock.suspend(for: .seconds(20))
                     #expect(!election.isLeader || done == [1])
                 }
             }

@@ -64,7 +64,7 @@ import Testing
         }
         var iterator = terms.makeAsyncIterator()
         let first = try #require(await iterator.next())
-        harness.clock.advance(by: .seconds(20))
+        harness.clock.suspend(for: .seconds(20))
         let second = try #require(await iterator.next())
         #expect(second > first)
         election.stop()
@@ -124,7 +124,7 @@ import Testing
                 try await harness.clock.sleep(until: .init(nanoseconds: .max / 4))
             }
             await started.wait()
-            harness.clock.advance(by: .seconds(20))
+            harness.clock.suspend(for: .seconds(20))
             do {
                 _ = try await outcome
                 Issue.record("the work was not cancelled")

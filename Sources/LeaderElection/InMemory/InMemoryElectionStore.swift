@@ -13,7 +13,7 @@ public final class InMemoryElectionStore: Sendable {
     private struct State {
         var table = InMemoryLeaseTable()
         var alarms: [ElectionGroup: Alarm] = [:]
-        var receivers: [UInt64: @Sendable (ProviderHint) -> Void] = [:]
+        var receivers: [(id: UInt64, receive: @Sendable (ProviderHint) -> Void)] = []
         var lastReceiver: UInt64 = 0
     }
 
@@ -67,7 +67,7 @@ public final class InMemoryElectionStore: Sendable {
     package func subscribe(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription {
         let id = state.withLock { state in
             state.lastReceiver += 1
-            state.receivers[state.lastReceiver] = receive
+            state.receivers.append((state.lastReceiver, receive))
             return state.lastReceiver
         }
         return InMemoryHintSubscription(store: self, id: id)
@@ -75,7 +75,9 @@ public final class InMemoryElectionStore: Sendable {
 
     fileprivate func unsubscribe(_ id: UInt64) {
         // The closure is let go outside the lock: what it keeps alive may end in a call to this store.
-        _ = state.withLock { $0.receivers.removeValue(forKey: id) }
+        _ = state.withLock { state in
+            state.receivers.firstIndex { $0.id == id }.map { state.receivers.remove(at: $0) }
+        }
     }
 
     private func perform<Answer: Sendable>(
@@ -97,8 +99,8 @@ public final class InMemoryElectionStore: Sendable {
     }
 
     private func tell(_ hint: ProviderHint) {
-        let receivers = state.withLock { state in state.receivers.isEmpty ? [] : Array(state.receivers.values) }
-        for receive in receivers { receive(hint) }
+        // In the order in which they came: who has waited longest hears first.
+        for receiver in state.withLock({ $0.receivers }) { receiver.receive(hint) }
     }
 
     /// Makes sure that a timer fires no later than the deadline; one per group, however often leases are renewed.

@@ -13,7 +13,7 @@ final class ElectionBoard: Sendable {
         var state: ElectionState
         /// The term whose work may run, and who wants to know when it may no longer.
         var workTerm: Int64?
-        var workSignals: [ObjectIdentifier: WorkSignal] = [:]
+        var workSignals: [WorkSignal] = []
     }
 
     private let contents: Mutex<Contents>
@@ -85,8 +85,8 @@ final class ElectionBoard: Sendable {
         let signals = contents.withLock { contents in
             guard contents.workTerm == term else { return [WorkSignal]() }
             contents.workTerm = nil
-            defer { contents.workSignals = [:] }
-            return Array(contents.workSignals.values)
+            defer { contents.workSignals = [] }
+            return contents.workSignals
         }
         for signal in signals { signal.fire() }
     }
@@ -95,13 +95,13 @@ final class ElectionBoard: Sendable {
     func watch(term: Int64, _ signal: WorkSignal) -> Bool {
         contents.withLock { contents in
             guard contents.workTerm == term else { return false }
-            contents.workSignals[ObjectIdentifier(signal)] = signal
+            contents.workSignals.append(signal)
             return true
         }
     }
 
     func unwatch(_ signal: WorkSignal) {
-        contents.withLock { $0.workSignals[ObjectIdentifier(signal)] = nil }
+        contents.withLock { $0.workSignals.removeAll { $0 === signal } }
     }
 }
 

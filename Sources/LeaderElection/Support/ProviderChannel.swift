@@ -14,7 +14,8 @@ package actor ProviderChannel {
     let readings: CallLane<ElectionGroup, HolderAnswer>
 
     private var beats: [Duration: ElectionInstant] = [:]
-    private var listeners: [ElectionGroup: [ObjectIdentifier: @Sendable () -> Void]] = [:]
+    /// In the order in which they came, so that candidates of one process are served in turn.
+    private var listeners: [ElectionGroup: [(id: ObjectIdentifier, onHint: @Sendable () -> Void)]] = [:]
     private var hints: (any HintSubscription)?
     private var highestTerms: [ElectionGroup: Int64] = [:]
 
@@ -65,7 +66,7 @@ package actor ProviderChannel {
 
     /// Calls `onHint` on the executor whenever the store hints at a change of the group.
     func listen(to group: ElectionGroup, for listener: ObjectIdentifier, _ onHint: @escaping @Sendable () -> Void) {
-        listeners[group, default: [:]][listener] = onHint
+        listeners[group, default: []].append((listener, onHint))
         guard hints == nil, let provider = provider as? any PushingProvider else { return }
         hints = provider.hints { [weak self, executor] hint in
             executor.execute {
@@ -76,7 +77,7 @@ package actor ProviderChannel {
     }
 
     func stopListening(to group: ElectionGroup, for listener: ObjectIdentifier) {
-        listeners[group]?[listener] = nil
+        listeners[group]?.removeAll { $0.id == listener }
         if listeners[group]?.isEmpty == true { listeners[group] = nil }
         if listeners.isEmpty {
             hints?.cancel()
@@ -87,11 +88,14 @@ package actor ProviderChannel {
     private func hinted(_ hint: ProviderHint) {
         switch hint {
         case .changed(let group):
-            let waiting = listeners[group] ?? [:]
+            let waiting = listeners[group] ?? []
             // One by one: with many candidates of one process waiting, the first has its answer before the last asks.
-            for listener in waiting.values.dropFirst() { executor.execute(listener) }
-            waiting.values.first?()
-        case .resync: listeners.values.forEach { $0.values.forEach { $0() } }
+            for listener in waiting.dropFirst() { executor.execute(listener.onHint) }
+            waiting.first?.onHint()
+        case .resync:
+            for group in listeners.keys.sorted(by: { $0.name < $1.name }) {
+                for listener in listeners[group] ?? [] { listener.onHint() }
+            }
         }
     }
 }
