@@ -23,6 +23,8 @@ package final class SimulationExecutor: ElectionExecutor {
         var urgent: [Work] = []
         var work: [Work] = []
         var position = 0
+        /// What waits until nothing else is due.
+        var last: [Work] = []
         var drainingThread: UInt?
 
         mutating func next() -> [Work] {
@@ -35,7 +37,8 @@ package final class SimulationExecutor: ElectionExecutor {
                 return [work[position - 1]]
             }
             if position > 0 { (work, position) = ([], 0) }
-            return []
+            defer { last = [] }
+            return last
         }
     }
 
@@ -49,6 +52,10 @@ package final class SimulationExecutor: ElectionExecutor {
 
     package func executeNext(_ work: @escaping @Sendable () -> Void) {
         state.withLock { $0.urgent.append(.closure(work)) }
+    }
+
+    package func executeLast(_ work: @escaping @Sendable () -> Void) {
+        state.withLock { $0.last.append(.closure(work)) }
     }
 
     package func enqueue(_ job: consuming ExecutorJob) {
