@@ -53,7 +53,7 @@ internal import Testing
         #expect(try await second.acquire(group).record != nil)
     }
 
-    @Test func theWinnersAcquisitionPicksTheLockUpAndTheLoserHearsOfItsTerm() async throws {
+    @Test func theWinnersAcquisitionPicksTheLockUpAndOthersHearOfItsTerm() async throws {
         let (leader, follower) = (try Contender(directory.path), try Contender(directory.path))
         let watching = try Contender(directory.path)
         let nonce = Nonce()
@@ -63,14 +63,29 @@ internal import Testing
         #expect(try await watching.holder(group).record != nil)
         #expect(await eventually { !hints.all.isEmpty && !watchingHints.all.isEmpty })
         hints.forget()
+        watchingHints.forget()
         _ = try await leader.release(group, nonce, term)
-        #expect(await eventually { !hints.all.isEmpty })
+        #expect(await eventually { !hints.all.isEmpty && !watchingHints.all.isEmpty })
+        watchingHints.forget()
         let next = try await follower.acquire(group).granted()
         #expect(next > term)
         // One lock and its sentinel, and for a moment the file that tells of the term.
         #expect(await eventually { descriptors(containing: directory.path) == 2 })
-        watchingHints.forget()
+        #expect(await eventually { watchingHints.all.contains(.changed(group)) })
         #expect(try await watching.holder(group).record?.term == next)
+    }
+
+    @Test func anEndThatComesBeforeTheLockIsFreeIsToldAtLast() async throws {
+        let (leader, waiting) = (try Contender(directory.path), try Contender(directory.path))
+        let hints = Hints(waiting.provider)
+        _ = try await leader.acquire(group).granted()
+        #expect(try await waiting.acquire(group).record != nil)
+        #expect(await eventually { !hints.all.isEmpty })
+        hints.forget()
+        // The event of an end, while the lock is still held; no term follows.
+        _ = try OpenFile(path: directory.file("g.lock"), writable: true)
+        #expect(await eventually { hints.all == [.changed(group)] })
+        #expect(try await waiting.acquire(group).record != nil)
     }
 
     @Test func whoUnsubscribesLetsGoOfWhatItWon() async throws {
