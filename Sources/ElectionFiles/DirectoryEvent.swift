@@ -4,7 +4,7 @@
 package enum DirectoryEvent: Hashable, Sendable {
     /// The last reference to a file that was open for writing is gone: closed, or its process died.
     case closedAfterWriting(String)
-    /// Bytes of a file changed.
+    /// Bytes of a file changed; with ``DirectoryInterest/touched`` also: its times or rights were set.
     case modified(String)
     /// A name appeared, or now stands for another file.
     case createdOrMovedIn(String)
@@ -25,4 +25,5 @@ package struct DirectoryInterest: OptionSet, Sendable {
     package static let modified = DirectoryInterest(rawValue: 2)
     package static let createdOrMovedIn = DirectoryInterest(rawValue: 4)
     package static let deletedOrMovedAway = DirectoryInterest(rawValue: 8)
+    package static let touched = DirectoryInterest(rawValue: 16)
 }

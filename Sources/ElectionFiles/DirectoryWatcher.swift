@@ -26,15 +26,20 @@ package final class DirectoryWatcher: Sendable {
 
     /// Starts watching a directory that exists.
     ///
+    /// - Parameters:
+    ///   - idle: Called on the thread whenever it is about to wait, and answers how many milliseconds to wait at most
+    ///     before it is called again; negative for as long as nothing happens. Called once more, with true, when the
+    ///     thread ends.
     /// - Throws: `EMFILE` also when the user has too many inotify instances (`fs.inotify.max_user_instances`), `ENOSPC`
     ///   when there are too many watches (`fs.inotify.max_user_watches`).
     package init(
         directory: String,
         interest: DirectoryInterest,
+        idle: @escaping @Sendable (_ isEnding: Bool) -> Int32 = { _ in -1 },
         receive: @escaping @Sendable (DirectoryEvent) -> Void
     ) throws(FileError) {
         #if os(Linux)
-        let core = try Core(receive: receive)
+        let core = try Core(idle: idle, receive: receive)
         do throws(FileError) {
             // The watch is on whatever the path leads to at that moment: known only if it was the same before and after.
             var before: FileIdentity?
@@ -65,7 +70,14 @@ package final class DirectoryWatcher: Sendable {
     /// Ends the events; those under way may still arrive.
     package func cancel() {
         #if os(Linux)
-        core.cancel()
+        core.wakeUp(toEnd: true)
+        #endif
+    }
+
+    /// Has `idle` called soon.
+    package func nudge() {
+        #if os(Linux)
+        core.wakeUp(toEnd: false)
         #endif
     }
 }
@@ -74,13 +86,17 @@ package final class DirectoryWatcher: Sendable {
 extension DirectoryWatcher {
     /// What the thread keeps; the descriptors are closed by the thread, never while it may still use them.
     fileprivate final class Core: Sendable {
+        private let idle: @Sendable (Bool) -> Int32
         private let receive: @Sendable (DirectoryEvent) -> Void
         private let events: Int32
         private let wake: Int32
-        private let isOpen = Mutex(true)
+        private let state = Mutex((isOpen: true, mustEnd: false))
 
-        init(receive: @escaping @Sendable (DirectoryEvent) -> Void) throws(FileError) {
-            self.receive = receive
+        init(
+            idle: @escaping @Sendable (Bool) -> Int32,
+            receive: @escaping @Sendable (DirectoryEvent) -> Void
+        ) throws(FileError) {
+            (self.idle, self.receive) = (idle, receive)
             events = try systemCall("inotify_init1", "") { inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK)) }
             wake = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
             if wake < 0 {
@@ -96,6 +112,7 @@ extension DirectoryWatcher {
             if interest.contains(.modified) { mask |= IN_MODIFY }
             if interest.contains(.createdOrMovedIn) { mask |= IN_CREATE | IN_MOVED_TO }
             if interest.contains(.deletedOrMovedAway) { mask |= IN_DELETE | IN_MOVED_FROM }
+            if interest.contains(.touched) { mask |= IN_ATTRIB }
             try systemCall("inotify_add_watch", directory) { inotify_add_watch(events, directory, UInt32(mask)) }
         }
 
@@ -123,33 +140,42 @@ extension DirectoryWatcher {
             }
         }
 
-        func cancel() {
-            isOpen.withLock { isOpen in
-                guard isOpen else { return }
+        func wakeUp(toEnd mustEnd: Bool) {
+            state.withLock { state in
+                guard state.isOpen else { return }
+                if mustEnd { state.mustEnd = true }
                 var one: UInt64 = 1
                 _ = write(wake, &one, 8)
             }
         }
 
         func close() {
-            isOpen.withLock { isOpen in
-                guard isOpen else { return }
-                isOpen = false
+            state.withLock { state in
+                guard state.isOpen else { return }
+                state.isOpen = false
                 _ = CElectionSystem.close(events)
                 _ = CElectionSystem.close(wake)
             }
         }
 
         private func run() {
-            defer { close() }
+            defer {
+                close()
+                _ = idle(true)
+            }
             var buffer = [UInt8](repeating: 0, count: 32 * 1024)
             var descriptors = [
                 pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: events, events: Int16(POLLIN), revents: 0),
             ]
             while true {
-                guard poll(&descriptors, 2, -1) > 0 else { continue }
-                if descriptors[0].revents != 0 { return }
+                guard poll(&descriptors, 2, idle(false)) > 0 else { continue }
+                if descriptors[0].revents != 0 {
+                    if state.withLock({ $0.mustEnd }) { return }
+                    var count: UInt64 = 0
+                    _ = read(wake, &count, 8)
+                }
+                if descriptors[1].revents == 0 { continue }
                 let count = read(events, &buffer, buffer.count)
                 if count < 0 && (errno == EAGAIN || errno == EINTR) { continue }
                 guard count > 0 else { return receive(.directoryGone) }
@@ -174,7 +200,7 @@ extension DirectoryWatcher {
                     } else {
                         let name = String(decoding: name, as: UTF8.self)
                         if has(IN_CLOSE_WRITE) { receive(.closedAfterWriting(name)) }
-                        if has(IN_MODIFY) { receive(.modified(name)) }
+                        if has(IN_MODIFY | IN_ATTRIB) { receive(.modified(name)) }
                         if has(IN_CREATE | IN_MOVED_TO) { receive(.createdOrMovedIn(name)) }
                         if has(IN_DELETE | IN_MOVED_FROM) { receive(.deletedOrMovedAway(name)) }
                     }

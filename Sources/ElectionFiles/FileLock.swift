@@ -102,8 +102,10 @@ package final class FileLock: Sendable {
         return try !tryLock(descriptor, LOCK_SH, path)
     }
 
-    /// Opens the sentinel, so that the end of this lock wakes the watchers of the directory.
+    /// Opens the sentinel, so that the end of this lock wakes the watchers of the directory; the second time it does
+    /// nothing.
     package func arm() throws(FileError) {
+        guard state.withLock({ $0.sentinel < 0 }) else { return }
         let opened = try openFile(path, O_RDWR)
         guard identity.isSameLinkedFile(as: try? FileIdentity(descriptor: opened, path: path)) else {
             _ = close(opened)

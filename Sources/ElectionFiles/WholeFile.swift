@@ -14,30 +14,7 @@ internal import Darwin
 ///
 /// - Throws: `EFBIG` if it is larger than `limit`, `EINVAL` if it is not a plain file, `ELOOP` for a symbolic link.
 package func readFile(_ path: String, atMost limit: Int) throws(FileError) -> [UInt8]? {
-    let descriptor: Int32
-    do {
-        descriptor = try openFile(path, O_RDONLY)
-    } catch let error where error.code == ENOENT {
-        return nil
-    }
-    defer { _ = close(descriptor) }
-    guard try FileIdentity(descriptor: descriptor, path: path).isRegularFile else {
-        throw FileError("read", path, code: EINVAL)
-    }
-    var bytes = [UInt8](repeating: 0, count: limit + 1)
-    var count = 0
-    while count < bytes.count {
-        let added = try systemCall("read", path) {
-            bytes.withUnsafeMutableBytes { buffer in
-                Int32(truncatingIfNeeded: read(descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count))
-            }
-        }
-        if added == 0 { break }
-        count += Int(added)
-    }
-    guard count <= limit else { throw FileError("read", path, code: EFBIG) }
-    bytes.removeLast(bytes.count - count)
-    return bytes
+    try OpenFile(path: path, writable: false)?.read(atMost: limit)
 }
 
 /// Replaces a file in one step that survives a power cut: readers see the old bytes or the new ones, never others.
@@ -73,30 +50,6 @@ package func replaceFile(
     try syncDirectory(directory)
 }
 
-/// Overwrites part of an existing file in place, if `condition` accepts the bytes that it holds now.
-///
-/// Nothing is forced to the disk, and what is written must be so small that it cannot be torn.
-package func overwriteFile(
-    _ path: String,
-    at offset: Int,
-    with bytes: [UInt8],
-    ifCurrent condition: ([UInt8]) -> Bool,
-    atMost limit: Int
-) throws(FileError) -> Bool {
-    let descriptor: Int32
-    do {
-        descriptor = try openFile(path, O_RDWR)
-    } catch let error where error.code == ENOENT {
-        return false
-    }
-    defer { _ = close(descriptor) }
-    var current = [UInt8](repeating: 0, count: limit)
-    let count = try systemCall("read", path) { Int32(truncatingIfNeeded: pread(descriptor, &current, limit, 0)) }
-    guard condition(Array(current.prefix(Int(count)))) else { return false }
-    try writeAll(bytes, to: descriptor, at: offset, path: path)
-    return true
-}
-
 /// Removes a file; none there is fine.
 package func removeFile(_ path: String) throws(FileError) {
     do {
@@ -106,7 +59,7 @@ package func removeFile(_ path: String) throws(FileError) {
     }
 }
 
-private func writeAll(_ bytes: [UInt8], to descriptor: Int32, at offset: Int, path: String) throws(FileError) {
+func writeAll(_ bytes: [UInt8], to descriptor: Int32, at offset: Int, path: String) throws(FileError) {
     var written = 0
     while written < bytes.count {
         written += Int(
@@ -122,7 +75,8 @@ private func writeAll(_ bytes: [UInt8], to descriptor: Int32, at offset: Int, pa
     }
 }
 
-private func syncDirectory(_ directory: String) throws(FileError) {
+/// Makes the names in a directory proof against a power cut.
+package func syncDirectory(_ directory: String) throws(FileError) {
     let descriptor = try systemCall("open", directory) { open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
     defer { _ = close(descriptor) }
     do {

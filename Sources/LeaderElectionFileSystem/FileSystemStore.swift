@@ -91,8 +91,9 @@ actor FileSystemStore {
             guard let lease = lease(of: request.group, request.nonce, term: request.term) else { return .notHeld }
             held.withLock { $0[request.group] = nil }
             let isIntact = (try? lease.lock.isIntact()) ?? false
-            if isIntact { markReleased(request.group, lease) }
-            lease.lock.release()
+            // Kept open until the lock is free: closing it wakes the watchers, and they are to wake once.
+            let file = isIntact ? markReleased(request.group, lease) : nil
+            withExtendedLifetime(file) { lease.lock.release() }
             return isIntact ? .released : .notHeld
         }
     }
@@ -104,7 +105,7 @@ actor FileSystemStore {
                 let isHeld = try failing { () throws(FileError) in
                     try FileLock.isHeld(path: directory.lockPath(group))
                 }
-                let record = try readState(group)
+                let record = try readState(group)?.record
                 guard isHeld, let record, !record.isReleased else { return .free(lastTerm: record?.term) }
                 return .held(record.leaseRecord)
             } failing: {
@@ -146,14 +147,20 @@ actor FileSystemStore {
             lease.lock.release()
         }
 
+        let early = directory.hints.earlyLocks
+        if let lock = early.take(group) {
+            if (try? lock.isIntact()) == true { return try decide(request, under: lock) }
+            lock.release()
+        }
         let path = directory.lockPath(group)
         let isNetwork = directory.isNetwork
         switch try failing({ () throws(FileError) in try FileLock.attempt(path: path, writable: isNetwork) }) {
         case .probed:
             return .deferred(retryAfter: .milliseconds(2), reason: "somebody is looking at the lock")
         case .held:
+            early.want(group, lockPath: path)
             waits[group] = nil
-            if let record = try readState(group), !record.isReleased {
+            if let record = try readState(group)?.record, !record.isReleased {
                 transits[group] = nil
                 return .held(record.leaseRecord)
             }
@@ -163,20 +170,24 @@ actor FileSystemStore {
                 retryAfter: .milliseconds(2 << min(count, 7)),
                 reason: "another candidate is just taking or giving back the lease"
             )
-        case .won(let lock, _):
-            transits[group] = nil
-            return try underLock(lock) { () throws(StoreFailure) in
-                let record = try readState(group)
-                if let record, let wait = waitForEarlierHolder(record, lock, request) {
-                    lock.release()
-                    return .deferred(
-                        retryAfter: wait,
-                        reason: "the lock file was deleted or replaced while the lease of term \(record.term) stood; "
-                            + "its holder may not have noticed yet"
-                    )
-                }
-                return try grant(request, under: lock, after: record)
+        case .won(let lock, _): return try decide(request, under: lock)
+        }
+    }
+
+    /// Grants the lease to whoever has the lock, unless an earlier lock file's holder has to be waited for.
+    private func decide(_ request: AcquireRequest, under lock: FileLock) throws(StoreFailure) -> AcquireAnswer {
+        transits[request.group] = nil
+        return try underLock(lock) { () throws(StoreFailure) in
+            let slots = try readState(request.group)
+            if let last = slots?.record, let wait = waitForEarlierHolder(last, lock, request) {
+                lock.release()
+                return .deferred(
+                    retryAfter: wait,
+                    reason: "the lock file was deleted or replaced while the lease of term \(last.term) stood; "
+                        + "its holder may not have noticed yet"
+                )
             }
+            return try grant(request, under: lock, after: slots)
         }
     }
 
@@ -217,11 +228,11 @@ actor FileSystemStore {
     private func grant(
         _ request: AcquireRequest,
         under lock: FileLock,
-        after last: StateRecord?
+        after last: StateSlots?
     ) throws(StoreFailure) -> AcquireAnswer {
         let milliseconds = SystemClock().wallNanoseconds / 1_000_000
         let record = StateRecord(
-            term: max((last?.term ?? 0) + 1, milliseconds),
+            term: max((last?.record.term ?? 0) + 1, milliseconds),
             nonce: request.nonce,
             holder: request.candidate,
             leaseDuration: request.leaseDuration,
@@ -235,22 +246,45 @@ actor FileSystemStore {
             )
             throw .election(error)
         }
+        var file: OpenFile?
         try failing { () throws(FileError) in
             // Found out before anything is written: a refusal after that would wake everybody, again and again.
             try checkWritable(lock.path)
-            try replaceFile(
-                named: directory.stateName(request.group),
-                in: directory.path,
-                with: bytes,
-                // The lock is on this inode, so nobody else writes under this name, and what a killed process
-                // leaves is written over by the next.
-                temporaryName: ".new-" + String(lock.identity.inode, radix: 16)
-            )
+            file = try writeState(request.group, bytes, under: lock, after: last)
             try lock.arm()
             guard try lock.isIntact() else { throw FileError("flock", lock.path, code: ESTALE) }
         }
         held.withLock { $0[request.group] = HeldLease(lock: lock, nonce: request.nonce, term: record.term) }
+        directory.hints.earlyLocks.settle(request.group)
+        if let file { directory.hints.tellOfTerm(in: file) }
         return .granted(term: record.term, leaseDuration: request.leaseDuration)
+    }
+
+    /// Makes a new term proof against a power cut; nil if that took a new file, of which the directory itself tells.
+    private func writeState(
+        _ group: ElectionGroup,
+        _ record: [UInt8],
+        under lock: FileLock,
+        after last: StateSlots?
+    ) throws(FileError) -> OpenFile? {
+        if let (bytes, offset) = last?.writing(record),
+            let file = try OpenFile(path: directory.statePath(group), writable: true)
+        {
+            // Who made the file may have been killed before its name was proof against a power cut.
+            if last?.isNew == true { try syncDirectory(directory.path) }
+            try file.write(bytes, at: offset)
+            try file.sync()
+            return file
+        }
+        try replaceFile(
+            named: directory.stateName(group),
+            in: directory.path,
+            with: StateSlots.newFile(with: record),
+            // The lock is on this inode, so nobody else writes under this name, and what a killed process leaves is
+            // written over by the next.
+            temporaryName: ".new-" + String(lock.identity.inode, radix: 16)
+        )
+        return nil
     }
 
     // MARK: Parts
@@ -264,34 +298,39 @@ actor FileSystemStore {
 
     /// Who leads now, if that can be told; for people only.
     private func currentRecord(of group: ElectionGroup) -> LeaseRecord? {
-        guard (try? FileLock.isHeld(path: directory.lockPath(group))) == true, let record = try? readState(group),
+        guard (try? FileLock.isHeld(path: directory.lockPath(group))) == true,
+            let record = (try? readState(group))?.record,
             !record.isReleased
         else { return nil }
         return record.leaseRecord
     }
 
-    private func readState(_ group: ElectionGroup) throws(StoreFailure) -> StateRecord? {
+    private func readState(_ group: ElectionGroup) throws(StoreFailure) -> StateSlots? {
         let path = directory.statePath(group)
-        let bytes = try failing { () throws(FileError) in try readFile(path, atMost: StateRecord.maximumLength) }
-        guard let bytes else { return nil }
-        do {
-            return try StateRecord(parsing: bytes)
-        } catch {
-            throw .election(.corrupted(path, error.description, group: group))
+        var attempts = 0
+        while true {
+            attempts += 1
+            let bytes = try failing { () throws(FileError) in try readFile(path, atMost: StateSlots.maximumLength) }
+            guard let bytes else { return nil }
+            do {
+                let slots = try StateSlots(parsing: bytes)
+                // A damaged slot may be one that is just being written; what a killed writer left stays damaged.
+                if !slots.hasDamage || attempts == 3 { return slots }
+            } catch {
+                if attempts == 3 { throw .election(.corrupted(path, error.description, group: group)) }
+            }
         }
     }
 
     /// Notes in place that the lease was given back: one byte, so that nobody waits for a disk.
     ///
     /// Not needed for safety, which the kernel's lock provides, so failing here does not keep the lease.
-    private func markReleased(_ group: ElectionGroup, _ lease: HeldLease) {
-        _ = try? overwriteFile(
-            directory.statePath(group),
-            at: StateRecord.releasedOffset,
-            with: [UInt8(ascii: "1")],
-            ifCurrent: { (try? StateRecord(parsing: $0))?.nonce == lease.nonce },
-            atMost: StateRecord.maximumLength
-        )
+    private func markReleased(_ group: ElectionGroup, _ lease: HeldLease) -> OpenFile? {
+        guard let slots = try? readState(group), slots.record.nonce == lease.nonce,
+            let file = try? OpenFile(path: directory.statePath(group), writable: true)
+        else { return nil }
+        try? file.write([UInt8(ascii: "1")], at: slots.releasedOffset)
+        return file
     }
 
     private func failing<Value>(_ body: () throws(FileError) -> Value) throws(StoreFailure) -> Value {

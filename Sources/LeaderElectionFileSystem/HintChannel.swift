@@ -17,10 +17,12 @@ final class HintChannel: Sendable {
     }
 
     private let state = Mutex(State())
+    let earlyLocks = EarlyLocks()
 
     func subscribe(_ receive: @escaping Receiver) -> Subscription {
         let id = state.withLock { state in
             state.lastID += 1
+            if state.receivers.isEmpty { earlyLocks.open() }
             state.receivers[state.lastID] = receive
             return state.lastID
         }
@@ -31,6 +33,7 @@ final class HintChannel: Sendable {
         let ended = state.withLock { state -> DirectoryWatcher? in
             state.receivers[id] = nil
             guard state.receivers.isEmpty else { return nil }
+            earlyLocks.close()
             defer { state.watcher = nil }
             return state.watcher
         }
@@ -53,8 +56,10 @@ final class HintChannel: Sendable {
         do {
             watcher = try DirectoryWatcher(
                 directory: directory,
-                interest: [.closedAfterWriting, .createdOrMovedIn, .deletedOrMovedAway]
-            ) { [weak self] event in self?.handle(event) }
+                interest: [.closedAfterWriting, .createdOrMovedIn, .deletedOrMovedAway, .touched],
+                idle: { [weak self] isEnding in self?.look(isEnding) ?? -1 },
+                receive: { [weak self] event in self?.handle(event) }
+            )
         } catch {
             state.withLock { $0.hasGap = true }
             throw error
@@ -75,23 +80,49 @@ final class HintChannel: Sendable {
 
     private func handle(_ event: DirectoryEvent) {
         switch event {
-        case .closedAfterWriting(let name), .deletedOrMovedAway(let name):
-            // A lock has ended, or the file that it was on is gone.
-            if let group = GroupFileName.group(ofFile: name, suffix: GroupFileName.lockSuffix) { send(.changed(group)) }
-        case .createdOrMovedIn(let name):
-            // A new term has been written.
-            if let group = GroupFileName.group(ofFile: name, suffix: GroupFileName.stateSuffix) {
+        case .closedAfterWriting(let name):
+            // A lock has ended. State files are closed after writing as well, and do not count.
+            if let group = GroupFileName.group(ofFile: name, suffix: GroupFileName.lockSuffix),
+                earlyLocks.lockEnded(group)
+            {
                 send(.changed(group))
             }
-        case .modified: break
+        case .deletedOrMovedAway(let name):
+            // The file that a lock was on is gone.
+            if let group = GroupFileName.group(ofFile: name, suffix: GroupFileName.lockSuffix) { send(.changed(group)) }
+        case .createdOrMovedIn(let name), .modified(let name):
+            // A new term has been written.
+            if let group = GroupFileName.group(ofFile: name, suffix: GroupFileName.stateSuffix) {
+                earlyLocks.termBegan(group)
+                send(.changed(group))
+            }
         case .overflow: send(.resync)
         case .directoryGone:
+            earlyLocks.reset()
             state.withLock { state in
                 state.watcher = nil
                 state.hasGap = true
             }
             send(.resync)
         }
+    }
+
+    private func look(_ isEnding: Bool) -> Int32 {
+        if isEnding {
+            earlyLocks.reset()
+            return -1
+        }
+        let (groups, milliseconds) = earlyLocks.look()
+        for group in groups { send(.changed(group)) }
+        return milliseconds
+    }
+
+    /// Tells everybody of the term that was written to this file.
+    ///
+    /// Not at once if a watch is there to do it later, so that the new holder gets to work before all others look.
+    func tellOfTerm(in file: OpenFile) {
+        guard let watcher = state.withLock({ $0.watcher }) else { return file.touch() }
+        if earlyLocks.tellLater(file) { watcher.nudge() }
     }
 
     private func send(_ hint: ProviderHint) {

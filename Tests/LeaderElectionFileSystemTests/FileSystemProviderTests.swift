@@ -79,10 +79,11 @@ internal import Darwin
     }
 
     private func rewriteTerm(to term: Int64) async throws {
-        let bytes = try #require(try readFile(directory.file("g.state"), atMost: 4096))
-        var record = try StateRecord(parsing: bytes)
+        let bytes = try #require(try readFile(directory.file("g.state"), atMost: StateSlots.maximumLength))
+        var record = try StateSlots(parsing: bytes).record
         record.term = term
-        try replaceFile(named: "g.state", in: directory.path, with: record.bytes, temporaryName: "t")
+        let file = StateSlots.newFile(with: record.bytes)
+        try replaceFile(named: "g.state", in: directory.path, with: file, temporaryName: "t")
     }
 
     @Test func theTermGrowsAfterAllFilesWereDeleted() async throws {

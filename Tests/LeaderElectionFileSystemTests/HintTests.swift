@@ -57,8 +57,8 @@ internal import Musl
             _ = try await Contender(path).acquire(ElectionGroup("a/b")).granted()
             kill(getpid(), SIGKILL)
         }
-        let bytes = try #require(try readFile(directory.file("a%2Fb.state"), atMost: 4096))
-        let last = try StateRecord(parsing: bytes)
+        let bytes = try #require(try readFile(directory.file("a%2Fb.state"), atMost: StateSlots.maximumLength))
+        let last = try StateSlots(parsing: bytes).record
         #expect(!last.isReleased)
         // Once for the new term, once for its end.
         #expect(await eventually { hints.all.count { $0 == .changed(group) } >= 2 })
