@@ -175,6 +175,51 @@ import Testing
         #expect(harness.drain().contains("acquire"))
     }
 
+    @Test func leaseThatTheStoreMayStillHoldIsKeptWhileWorkOfItsTermRuns() throws {
+        var harness = try MachineHarness()
+        _ = try harness.lead()
+        harness.work(1)
+        harness.stop()
+        harness.run(.milliseconds(9480))
+        let names = harness.drain()
+        #expect(names.contains("lost expired") && !names.contains("release"))
+        harness.work(-1)
+        // Not before the last renewal was abandoned, which nobody answered.
+        harness.run(harness.timing.attemptTimeout)
+        #expect(harness.drain().contains("release"))
+    }
+
+    @Test func answerToTheLastRenewalDoesNotReleaseWhatWorkStillNeeds() throws {
+        var harness = try MachineHarness()
+        _ = try harness.lead()
+        harness.work(1)
+        harness.run(.milliseconds(9000))
+        let renewals = harness.actions.filter { if case .renew = $0 { true } else { false } }
+        #expect(!renewals.isEmpty)
+        harness.run(.milliseconds(480))
+        _ = harness.drain()
+        for case .renew(let operation, let nonce, let term) in renewals {
+            let call = MachineHarness.RenewCall(operation: operation, nonce: nonce, term: term)
+            harness.answer(call, .renewed(leaseDuration: .seconds(10)))
+        }
+        #expect(!harness.drain().contains("release"))
+        harness.work(-1)
+        #expect(harness.drain().contains("release"))
+    }
+
+    @Test func leaseOfWorkThatNeverEndsIsKeptForOneLeaseMore() throws {
+        var harness = try MachineHarness()
+        _ = try harness.lead()
+        harness.work(1)
+        harness.run(.milliseconds(9480))
+        _ = harness.drain()
+        // The renewals that nobody answered still count as under way for one attempt.
+        harness.run(.milliseconds(9999))
+        #expect(!harness.drain().contains("release"))
+        harness.run(.seconds(2))
+        #expect(harness.drain().contains("release"))
+    }
+
     @Test func lossWhileStoppingFinishes() throws {
         var harness = try MachineHarness()
         _ = try harness.lead()

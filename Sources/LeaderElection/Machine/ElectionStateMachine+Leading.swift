@@ -173,7 +173,9 @@ extension ElectionStateMachine {
             )
         }
         if reason != .superseded, isStopping || activeWork > 0 {
-            giveBack(leading.nonce, term: leading.term, after: leading.operation, at: moment.now)
+            // The store may not know yet. While work goes on, others are not invited before it ends, or for one lease.
+            let end = activeWork > 0 ? moment.now + timing.leaseDuration : moment.now
+            giveBack(leading.nonce, term: leading.term, after: leading.operation, at: end)
         }
         followOn(from: leading, nextAttempt: moment.now, at: moment, &actions)
     }

@@ -5,8 +5,10 @@ extension ElectionStateMachine {
     struct PendingRelease: Sendable {
         let nonce: Nonce
         let term: Int64?
+        /// Work may still be running until then.
+        var notBefore: ElectionInstant
         /// A renewal under way must be answered or abandoned first, so that it cannot arrive after the release.
-        var afterRenewal: UInt64?
+        var renewal: (id: UInt64, abandoned: ElectionInstant)?
         var nextAttempt: ElectionInstant
         let giveUp: ElectionInstant
         var operation: Operation?
@@ -27,12 +29,14 @@ extension ElectionStateMachine {
         at instant: ElectionInstant
     ) {
         guard !releases.contains(where: { $0.nonce == nonce }), releases.count < Self.maximumReleases else { return }
-        let start = renewal.map { max(instant, $0.sent.now + timing.attemptTimeout) } ?? instant
+        let barrier = renewal.map { (id: $0.id, abandoned: $0.sent.now + timing.attemptTimeout) }
+        let start = max(instant, barrier?.abandoned ?? instant)
         releases.append(
             PendingRelease(
                 nonce: nonce,
                 term: term,
-                afterRenewal: renewal?.id,
+                notBefore: instant,
+                renewal: barrier,
                 nextAttempt: start,
                 giveUp: start + timing.leaseDuration + timing.attemptTimeout
             )
@@ -40,9 +44,17 @@ extension ElectionStateMachine {
     }
 
     mutating func releaseAfterRenewal(_ id: UInt64, at now: ElectionInstant) {
-        for index in releases.indices where releases[index].afterRenewal == id {
-            releases[index].afterRenewal = nil
-            releases[index].nextAttempt = now
+        for index in releases.indices where releases[index].renewal?.id == id {
+            releases[index].renewal = nil
+            releases[index].nextAttempt = max(releases[index].notBefore, now)
+        }
+    }
+
+    /// What was kept because work was still running need not be kept any longer.
+    mutating func releaseAfterWork(at now: ElectionInstant) {
+        for index in releases.indices where releases[index].notBefore > now {
+            releases[index].notBefore = now
+            releases[index].nextAttempt = max(now, releases[index].renewal?.abandoned ?? now)
         }
     }
 

@@ -167,6 +167,7 @@ package struct ElectionStateMachine: Sendable {
         activeWork += change
         var actions: [Action] = []
         guard activeWork == 0 else { return actions }
+        releaseAfterWork(at: moment.now)
         switch phase {
         case .idle, .stopped: break
         case .leading(let leading): if leading.ending != nil { endTerm(at: moment, &actions) }
