@@ -20,7 +20,7 @@ internal import Testing
     @Test func aLockThatNobodyPicksUpIsLetGoOfAndTold() async throws {
         let (leader, waiting) = (try Contender(directory.path), try Contender(directory.path))
         let nonce = Nonce()
-        let hints = Hints(waiting.provider)
+        let hints = try await waiting.hints(of: group)
         let term = try await leader.acquire(group, nonce).granted()
         #expect(try await waiting.acquire(group).record != nil)
         #expect(await eventually { !hints.all.isEmpty })
@@ -38,7 +38,7 @@ internal import Testing
             try Contender(directory.path), try Contender(directory.path), try Contender(directory.path)
         )
         let nonce = Nonce()
-        let (firstHints, secondHints) = (Hints(first.provider), Hints(second.provider))
+        let (firstHints, secondHints) = (try await first.hints(of: group), try await second.hints(of: group))
         let term = try await leader.acquire(group, nonce).granted()
         #expect(try await first.acquire(group).record != nil)
         #expect(try await second.acquire(group).record != nil)
@@ -57,7 +57,7 @@ internal import Testing
         let (leader, follower) = (try Contender(directory.path), try Contender(directory.path))
         let watching = try Contender(directory.path)
         let nonce = Nonce()
-        let (hints, watchingHints) = (Hints(follower.provider), Hints(watching.provider))
+        let (hints, watchingHints) = (try await follower.hints(of: group), try await watching.hints(of: group))
         let term = try await leader.acquire(group, nonce).granted()
         #expect(try await follower.acquire(group).record != nil)
         #expect(try await watching.holder(group).record != nil)
@@ -77,7 +77,7 @@ internal import Testing
 
     @Test func anEndThatComesBeforeTheLockIsFreeIsToldAtLast() async throws {
         let (leader, waiting) = (try Contender(directory.path), try Contender(directory.path))
-        let hints = Hints(waiting.provider)
+        let hints = try await waiting.hints(of: group)
         _ = try await leader.acquire(group).granted()
         #expect(try await waiting.acquire(group).record != nil)
         #expect(await eventually { !hints.all.isEmpty })
@@ -91,7 +91,7 @@ internal import Testing
     @Test func whoUnsubscribesLetsGoOfWhatItWon() async throws {
         let (leader, waiting) = (try Contender(directory.path), try Contender(directory.path))
         let nonce = Nonce()
-        let hints = Hints(waiting.provider)
+        let hints = try await waiting.hints(of: group)
         let term = try await leader.acquire(group, nonce).granted()
         #expect(try await waiting.acquire(group).record != nil)
         #expect(await eventually { !hints.all.isEmpty })

@@ -17,6 +17,13 @@ struct Contender {
         provider = try .fileSystem(directory: directory, createDirectory: createDirectory)
     }
 
+    /// Hints, from the moment on at which the watch is set up: a call comes back only after it was.
+    func hints(of group: ElectionGroup) async throws -> Hints {
+        let hints = Hints(provider)
+        _ = try await holder(group)
+        return hints
+    }
+
     func acquire(
         _ group: ElectionGroup,
         _ nonce: Nonce = Nonce(),
