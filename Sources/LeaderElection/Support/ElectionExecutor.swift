@@ -18,12 +18,4 @@ package protocol ElectionExecutor: SerialExecutor, TaskExecutor {
     func executeLast(_ work: @escaping @Sendable () -> Void)
 }
 
-extension ElectionExecutor {
-    /// In plain order, where nothing depends on how soon it is.
-    package func executeNext(_ work: @escaping @Sendable () -> Void) { execute(work) }
-
-    /// In plain order, where nothing depends on how late it is.
-    package func executeLast(_ work: @escaping @Sendable () -> Void) { execute(work) }
-}
-
 extension SerialThread: ElectionExecutor {}
