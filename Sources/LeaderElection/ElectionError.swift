@@ -60,6 +60,20 @@ public struct ElectionError: Error, Sendable {
     }
 }
 
+extension ElectionError: Hashable {
+    /// Two errors are equal if they tell people the same; what is beneath does not count.
+    public static func == (one: ElectionError, other: ElectionError) -> Bool {
+        one.code == other.code && one.message == other.message && one.group == other.group
+    }
+
+    /// Hashes what ``==(_:_:)`` compares.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(code)
+        hasher.combine(message)
+        hasher.combine(group)
+    }
+}
+
 extension ElectionError: CustomStringConvertible {
     /// Code, group and message, for logs.
     public var description: String {

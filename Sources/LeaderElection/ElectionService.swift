@@ -117,6 +117,7 @@ public actor ElectionService {
             timing: timing,
             isObserver: configuration.participation == .observer,
             hintsPrecedeRelease: provider.guarantees.hintsPrecedeRelease,
+            queuesCandidates: provider.guarantees.queuesCandidates,
             random: random
         )
     }
@@ -202,8 +203,8 @@ public actor ElectionService {
 
     private func begin() {
         let highestTerm = channel.assumeIsolated { channel in
-            channel.listen(to: group, for: ObjectIdentifier(self)) { [weak self] in
-                self?.assumeIsolated { $0.hinted() }
+            channel.listen(to: group, for: ObjectIdentifier(self)) { [weak self] hint in
+                self?.assumeIsolated { $0.hinted(hint) }
             }
             return channel.highestTerm(of: group)
         }
@@ -238,7 +239,11 @@ public actor ElectionService {
         }
     }
 
-    private func hinted() {
+    private func hinted(_ hint: ProviderHint) {
+        if case .warning(let error) = hint {
+            announce(.error(error))
+            return
+        }
         isHinted = true
         defer { isHinted = false }
         handle { $0.hinted(at: $1) }

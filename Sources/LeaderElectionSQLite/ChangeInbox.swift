@@ -17,13 +17,26 @@ final class ChangeInbox: Sendable {
         var isDirectoryGone = false
         /// Files of processes that may have ended.
         var endedProcesses: Set<String> = []
+
+        mutating func formUnion(_ other: Content) {
+            mustRead = mustRead || other.mustRead
+            mustVerify = mustVerify || other.mustVerify
+            mustResync = mustResync || other.mustResync
+            isDirectoryGone = isDirectoryGone || other.isDirectoryGone
+            endedProcesses.formUnion(other.endedProcesses)
+        }
     }
 
     private struct State {
         var content = Content()
         var isLookDue = false
-        var isDelayedReadDue = false
+        /// When the watcher's thread is to arrange for a look at what it put aside.
+        var due: ElectionInstant?
+        var putAside = Content()
         var ignoredFile: String?
+        /// The files of processes in the directory: about as many listeners as there are.
+        var processes = 0
+        var random = SystemRandomNumberGenerator()
     }
 
     private let state = Mutex(State())
@@ -43,16 +56,43 @@ final class ChangeInbox: Sendable {
         }
     }
 
-    /// Returns whether a delayed read must be arranged for.
-    func addDelayedRead() -> Bool {
+    /// Sets how many processes there are, as counted in the directory.
+    func processesWereCounted(_ count: Int) {
+        state.withLock { $0.processes = count }
+    }
+
+    func processCountChanged(by change: Int) {
+        state.withLock { $0.processes = max(0, $0.processes + change) }
+    }
+
+    /// Puts a change aside that processes need not all look into at once; returns whether this one should do so now.
+    ///
+    /// - Parameter delay: the shortest time to put it aside for; nil for what a few are to look into at once.
+    func putAside(_ now: ElectionInstant, delay: Duration? = nil, _ change: (inout Content) -> Void) -> Bool {
         state.withLock { state in
-            defer { state.isDelayedReadDue = true }
-            return !state.isDelayedReadDue
+            let spread =
+                delay.map { $0 + HintSpread.delay(afterGrant: state.processes, using: &state.random) }
+                ?? HintSpread.delay(afterRelease: state.processes, using: &state.random)
+            change(&state.putAside)
+            guard spread > .zero else { return true }
+            state.due = min(state.due ?? .distantFuture, now + spread)
+            return false
         }
     }
 
-    func delayedReadIsHere() {
-        state.withLock { $0.isDelayedReadDue = false }
+    /// How long until what was put aside is due; nil if nothing was.
+    func timeUntilDue(_ now: ElectionInstant) -> Duration? {
+        state.withLock { state in state.due.map { $0 - now } }
+    }
+
+    /// Moves what was put aside to what is to be looked into; returns whether a look must be arranged for.
+    func takeUp() -> Bool {
+        state.withLock { state in
+            state.content.formUnion(state.putAside)
+            (state.putAside, state.due) = (Content(), nil)
+            defer { state.isLookDue = true }
+            return !state.isLookDue
+        }
     }
 
     /// Empties the inbox.

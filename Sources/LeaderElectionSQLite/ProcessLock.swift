@@ -86,6 +86,9 @@ extension SQLiteConnection {
         Self.processFiles(directory, name).filter { Self.isFree(directory + "/" + $0) }
     }
 
+    /// How many providers use the database, or did and left a file behind.
+    var processCount: Int { Self.processFiles(directory, name).count }
+
     /// Removes the file of a process that is gone, when no lease names it any more.
     func removeProcessFile(_ file: String) {
         guard Self.isProcessFile(file, of: name) else { return }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #if SQLite
 internal import ElectionFiles
+internal import ElectionStores
 public import LeaderElection
 public import Logging
 internal import Synchronization

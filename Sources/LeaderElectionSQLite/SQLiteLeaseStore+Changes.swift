@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #if SQLite
 internal import ElectionFiles
+internal import ElectionStores
 internal import LeaderElection
 internal import Synchronization
 internal import Logging
@@ -24,8 +25,10 @@ extension SQLiteLeaseStore {
             watcher = try DirectoryWatcher(
                 directory: connection.directory,
                 interest: [.modified, .closedAfterWriting, .createdOrMovedIn, .deletedOrMovedAway],
+                idle: { [weak self] _ in self?.takeUpWhatIsDue() ?? -1 },
                 receive: { [weak self, name = connection.name] event in self?.receive(event, database: name) }
             )
+            inbox.processesWereCounted(connection.processCount)
             // What was committed between opening the database and this.
             readChanges()
         } catch {
@@ -44,17 +47,20 @@ extension SQLiteLeaseStore {
             if file == database + "-wal" {
                 readLater()
             } else if isForeignProcessFile(file, database) {
-                note { $0.mustRead = true }
+                noteInTurn { $0.mustRead = true }
             }
         case .closedAfterWriting(let file):
             guard isForeignProcessFile(file, database) else { return }
-            note {
+            noteInTurn {
                 $0.mustRead = true
                 $0.endedProcesses.insert(file)
             }
-        case .createdOrMovedIn(let file), .deletedOrMovedAway(let file):
-            guard file == database || file == database + "-wal" || file == database + "-shm" else { return }
-            note { $0.mustVerify = true }
+        case .createdOrMovedIn(let file):
+            if isForeignProcessFile(file, database) { inbox.processCountChanged(by: 1) }
+            verify(file, database)
+        case .deletedOrMovedAway(let file):
+            if isForeignProcessFile(file, database) { inbox.processCountChanged(by: -1) }
+            verify(file, database)
         case .directoryGone:
             note {
                 $0.mustResync = true
@@ -62,6 +68,11 @@ extension SQLiteLeaseStore {
             }
         case .overflow: note { $0.mustResync = true }
         }
+    }
+
+    private nonisolated func verify(_ file: String, _ database: String) {
+        guard file == database || file == database + "-wal" || file == database + "-shm" else { return }
+        note { $0.mustVerify = true }
     }
 
     private nonisolated func isForeignProcessFile(_ file: String, _ database: String) -> Bool {
@@ -73,13 +84,27 @@ extension SQLiteLeaseStore {
         thread.execute { [weak self] in self?.assumeIsolated { $0.lookIntoInbox() } }
     }
 
+    /// What every process hears at the same instant: when they are many, only a few look at once.
+    private nonisolated func noteInTurn(_ change: (inout ChangeInbox.Content) -> Void) {
+        if inbox.putAside(.now, change) { takeUp() }
+    }
+
     /// A write to the log that no process announces: renewals mostly, or a provider that died before it could.
     private nonisolated func readLater() {
-        guard inbox.addDelayedRead() else { return }
-        _ = thread.schedule(at: .now + .milliseconds(25)) { [weak self] in
-            self?.inbox.delayedReadIsHere()
-            self?.note { $0.mustRead = true }
-        }
+        if inbox.putAside(.now, delay: .milliseconds(25), { $0.mustRead = true }) { takeUp() }
+    }
+
+    /// Runs on the watcher's thread before it waits; answers for how many milliseconds it may.
+    private nonisolated func takeUpWhatIsDue() -> Int32 {
+        guard let time = inbox.timeUntilDue(.now) else { return -1 }
+        guard time <= .zero else { return Int32(clamping: time.wholeMilliseconds + 1) }
+        takeUp()
+        return -1
+    }
+
+    private nonisolated func takeUp() {
+        guard inbox.takeUp() else { return }
+        thread.execute { [weak self] in self?.assumeIsolated { $0.lookIntoInbox() } }
     }
 
     private func lookIntoInbox() {
@@ -130,6 +155,7 @@ extension SQLiteLeaseStore {
             }
         } catch let failure as SQLiteFailure where failure.kind == .busy {
             readLater()
+            watcher?.nudge()
         } catch {
             close()
             subscribers.send(.resync)

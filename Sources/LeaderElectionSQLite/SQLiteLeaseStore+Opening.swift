@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #if SQLite
 internal import ElectionFiles
+internal import ElectionStores
 internal import LeaderElection
 internal import Synchronization
 internal import Logging

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #if SQLite
+internal import ElectionStores
 internal import LeaderElection
 internal import Testing
 

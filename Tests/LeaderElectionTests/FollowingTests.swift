@@ -71,6 +71,38 @@ import Testing
         #expect(harness.now.duration(to: wakeup) > .seconds(20))
     }
 
+    @Test(arguments: [true, false]) func whoStopsWaitingInAQueueGivesItsPlaceBack(isQueue: Bool) throws {
+        var harness = try MachineHarness(queuesCandidates: isQueue)
+        harness.start()
+        harness.answer(try harness.takeAcquire(), .held(record(term: 10)))
+        _ = harness.drain()
+        harness.stop()
+        #expect(harness.drain().contains("release") == isQueue)
+    }
+
+    @Test func whoStandsDownWhileItWaitsInAQueueGivesItsPlaceBackAndComesBackWithAnotherNonce() throws {
+        var harness = try MachineHarness(queuesCandidates: true)
+        harness.start()
+        let first = try harness.takeAcquire()
+        harness.answer(first, .held(record(term: 10)))
+        _ = harness.drain()
+        harness.resign(.seconds(5))
+        #expect(harness.drain().contains("release"))
+        harness.run(.seconds(5))
+        let second = try harness.takeAcquire()
+        #expect(second.nonce != first.nonce)
+    }
+
+    @Test func answerThatComesAfterStandingDownGivesThePlaceBack() throws {
+        var harness = try MachineHarness(queuesCandidates: true)
+        harness.start()
+        let call = try harness.takeAcquire()
+        harness.resign(.seconds(5))
+        #expect(!harness.drain().contains("release"))
+        harness.answer(call, .held(record(term: 10)))
+        #expect(harness.drain().contains("release"))
+    }
+
     @Test func leaseThatOnlyWeCanTimeIsTakenAfterItStoodStillForALease() throws {
         var harness = try MachineHarness()
         harness.start()

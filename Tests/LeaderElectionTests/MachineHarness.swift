@@ -14,6 +14,7 @@ struct MachineHarness {
     init(
         _ configuration: ElectionConfiguration = ElectionConfiguration(candidate: "me"),
         hintsPrecedeRelease: Bool = false,
+        queuesCandidates: Bool = false,
         seed: UInt64 = 1
     ) throws {
         timing = try LeaseTiming(configuration)
@@ -22,6 +23,7 @@ struct MachineHarness {
             timing: timing,
             isObserver: configuration.participation == .observer,
             hintsPrecedeRelease: hintsPrecedeRelease,
+            queuesCandidates: queuesCandidates,
             random: SeededGenerator(seed: seed)
         )
     }

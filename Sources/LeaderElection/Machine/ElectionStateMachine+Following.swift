@@ -8,7 +8,7 @@ extension ElectionStateMachine {
         var nextAttempt: ElectionInstant
         var operation: Operation?
         var failures = 0
-        /// An attempt's outcome stayed unknown: the nonce may hold the lease.
+        /// The nonce may hold the lease, because an attempt's outcome stayed unknown, or has a place in the queue.
         var isAmbiguous = false
         /// A hint came while a call was under way: its answer may be older than the hint.
         var wasHinted = false
@@ -77,7 +77,7 @@ extension ElectionStateMachine {
             switch answer {
             case .granted(let term, let lease):
                 granted(term: term, lease: lease, sent: operation.sent, at: moment, nextBeat: nextBeat, &actions)
-            case .held(let record): held(record, at: moment, &actions)
+            case .held(let record): held(record, isCampaign: true, at: moment, &actions)
             case .deferred(let delay, _):
                 storeAnswered()
                 waitForNextAttempt(until: moment.now + max(delay, .milliseconds(1)), at: moment, &actions)
@@ -112,7 +112,7 @@ extension ElectionStateMachine {
             following.operation = nil
             phase = .following(following)
             switch answer {
-            case .held(let record): held(record, at: moment, &actions)
+            case .held(let record): held(record, isCampaign: false, at: moment, &actions)
             case .free:
                 storeAnswered()
                 setLeader(nil, reason: .vacant, &actions)
@@ -176,7 +176,13 @@ extension ElectionStateMachine {
         }
     }
 
-    private mutating func held(_ record: LeaseRecord, at moment: Moment, _ actions: inout [Action]) {
+    /// - Parameter isCampaign: we asked for the lease, not only for who holds it.
+    private mutating func held(
+        _ record: LeaseRecord,
+        isCampaign: Bool,
+        at moment: Moment,
+        _ actions: inout [Action]
+    ) {
         guard case .following(var following) = phase else { return }
         storeAnswered()
         following.failures = 0
@@ -199,7 +205,23 @@ extension ElectionStateMachine {
         }
         phase = .following(following)
         follow(record, reason: .elected, &actions)
+        if queuesCandidates, isCampaign {
+            following.isAmbiguous = true
+            phase = .following(following)
+            if !mayCampaign(at: moment.now) { leaveQueue(at: moment.now) }
+        }
         waitForNextAttempt(until: next, at: moment, &actions)
+    }
+
+    /// Gives up the place in the store's queue: who does not compete must not hold up those behind.
+    mutating func leaveQueue(at now: ElectionInstant) {
+        guard queuesCandidates, case .following(let following) = phase, following.operation == nil,
+            following.isAmbiguous
+        else { return }
+        giveBack(following.nonce, term: nil, at: now)
+        var chain = newChain(at: now)
+        chain.nextAttempt = min(following.nextAttempt, max(now, standDownUntil))
+        phase = .following(chain)
     }
 
     private mutating func attemptFailed(

@@ -26,6 +26,7 @@ package struct ElectionStateMachine: Sendable {
     let timing: LeaseTiming
     let isObserver: Bool
     let hintsPrecedeRelease: Bool
+    let queuesCandidates: Bool
     var random: any RandomNumberGenerator & Sendable
 
     var phase = Phase.idle
@@ -51,6 +52,7 @@ package struct ElectionStateMachine: Sendable {
         timing: LeaseTiming,
         isObserver: Bool = false,
         hintsPrecedeRelease: Bool = false,
+        queuesCandidates: Bool = false,
         highestTerm: Int64 = 0,
         random: any RandomNumberGenerator & Sendable
     ) {
@@ -58,6 +60,7 @@ package struct ElectionStateMachine: Sendable {
         self.timing = timing
         self.isObserver = isObserver
         self.hintsPrecedeRelease = hintsPrecedeRelease
+        self.queuesCandidates = queuesCandidates
         self.highestTerm = highestTerm
         self.random = random
     }
@@ -135,6 +138,7 @@ package struct ElectionStateMachine: Sendable {
         var actions: [Action] = []
         standDownUntil = max(standDownUntil, moment.now + time)
         if case .leading = phase { endLeadership(.resigned, at: moment, &actions) }
+        leaveQueue(at: moment.now)
         settle(at: moment, &actions)
         return actions
     }

@@ -40,6 +40,8 @@ public struct ProviderGuarantees: Hashable, Sendable {
     public var maximumBatch: Int
     /// Whether a hint can come shortly *before* the lease is really free, so that asking again soon is worth it.
     public var hintsPrecedeRelease: Bool
+    /// Whether a refused request leaves its nonce in a queue, so that a candidate that waits no more must release it.
+    public var queuesCandidates: Bool
 
     /// The guarantees of one store.
     public init(
@@ -50,7 +52,8 @@ public struct ProviderGuarantees: Hashable, Sendable {
         pushesCrash: Bool,
         minimumLeaseDuration: Duration = .seconds(1),
         maximumBatch: Int = 256,
-        hintsPrecedeRelease: Bool = false
+        hintsPrecedeRelease: Bool = false,
+        queuesCandidates: Bool = false
     ) {
         self.exclusion = exclusion
         self.expiry = expiry
@@ -60,5 +63,6 @@ public struct ProviderGuarantees: Hashable, Sendable {
         self.minimumLeaseDuration = minimumLeaseDuration
         self.maximumBatch = maximumBatch
         self.hintsPrecedeRelease = hintsPrecedeRelease
+        self.queuesCandidates = queuesCandidates
     }
 }

@@ -5,9 +5,9 @@
 /// Whatever arrives while a call is under way goes out together in the next one, so that any number of groups costs
 /// one round trip per renewal. Calls that do not come back are abandoned after their time-out and never hold up the
 /// next one; how many of them may pile up is bounded.
-actor CallLane<Request: Sendable, Answer: Sendable> {
-    typealias Delivery = @Sendable (Answer) -> Void
-    typealias Call = @Sendable ([Request]) async throws -> [Answer]
+package actor CallLane<Request: Sendable, Answer: Sendable> {
+    package typealias Delivery = @Sendable (Answer) -> Void
+    package typealias Call = @Sendable ([Request]) async throws -> [Answer]
 
     /// A full batch may leave while others are under way; anything smaller waits to be joined by more.
     private static var maximumCallsUnderWay: Int { 4 }
@@ -34,9 +34,9 @@ actor CallLane<Request: Sendable, Answer: Sendable> {
     private var lastCall: UInt64 = 0
     private var timers: [UInt64: any ElectionTimer] = [:]
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    init(
+    package init(
         executor: any ElectionExecutor,
         clock: any ElectionClock,
         maximumBatch: Int,
@@ -53,7 +53,7 @@ actor CallLane<Request: Sendable, Answer: Sendable> {
     /// Queues a request; its answer is delivered on the executor, perhaps long after the caller gave up on it.
     ///
     /// - Parameter isUrgent: goes out before anything else that is due, rather than with it.
-    func submit(
+    package func submit(
         _ request: Request,
         timeout: Duration,
         isUrgent: Bool = false,

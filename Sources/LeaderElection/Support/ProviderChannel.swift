@@ -6,6 +6,7 @@ internal import Synchronization
 package actor ProviderChannel {
     private let provider: any ElectionProvider
     private let executor: any ElectionExecutor
+    private let clock: any ElectionClock
     private var random: any RandomNumberGenerator & Sendable
 
     let acquisitions: CallLane<AcquireRequest, AcquireAnswer>
@@ -15,9 +16,11 @@ package actor ProviderChannel {
 
     private var beats: [Duration: ElectionInstant] = [:]
     /// In the order in which they came, so that candidates of one process are served in turn.
-    private var listeners: [ElectionGroup: [(id: ObjectIdentifier, onHint: @Sendable () -> Void)]] = [:]
+    private var listeners: [ElectionGroup: [(id: ObjectIdentifier, onHint: @Sendable (ProviderHint) -> Void)]] = [:]
     private var hints: (any HintSubscription)?
     private var highestTerms: [ElectionGroup: Int64] = [:]
+    /// Hints that wait, so that not every process asks at once.
+    private var delayed: [ElectionGroup: (due: ElectionInstant, timer: any ElectionTimer)] = [:]
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -29,6 +32,7 @@ package actor ProviderChannel {
     ) {
         self.provider = provider
         self.executor = executor
+        self.clock = clock
         self.random = random
         let batch = provider.guarantees.maximumBatch
         acquisitions = CallLane(executor: executor, clock: clock, maximumBatch: batch, unknown: { .unknown($0) }) {
@@ -64,8 +68,12 @@ package actor ProviderChannel {
         highestTerms[group] = max(term, highestTerms[group] ?? 0)
     }
 
-    /// Calls `onHint` on the executor whenever the store hints at a change of the group.
-    func listen(to group: ElectionGroup, for listener: ObjectIdentifier, _ onHint: @escaping @Sendable () -> Void) {
+    /// Calls `onHint` on the executor with whatever the store has to say about the group.
+    func listen(
+        to group: ElectionGroup,
+        for listener: ObjectIdentifier,
+        _ onHint: @escaping @Sendable (ProviderHint) -> Void
+    ) {
         listeners[group, default: []].append((listener, onHint))
         guard hints == nil, let provider = provider as? any PushingProvider else { return }
         hints = provider.hints { [weak self, executor] hint in
@@ -78,7 +86,10 @@ package actor ProviderChannel {
 
     func stopListening(to group: ElectionGroup, for listener: ObjectIdentifier) {
         listeners[group]?.removeAll { $0.id == listener }
-        if listeners[group]?.isEmpty == true { listeners[group] = nil }
+        if listeners[group]?.isEmpty == true {
+            listeners[group] = nil
+            delayed.removeValue(forKey: group)?.timer.cancel()
+        }
         if listeners.isEmpty {
             hints?.cancel()
             hints = nil
@@ -87,16 +98,42 @@ package actor ProviderChannel {
 
     private func hinted(_ hint: ProviderHint) {
         switch hint {
-        case .changed(let group):
-            let waiting = listeners[group] ?? []
-            // One by one: with many candidates of one process waiting, the first has its answer before the last asks.
-            for listener in waiting.dropFirst() { executor.execute(listener.onHint) }
-            waiting.first?.onHint()
-        case .resync:
+        case .changed(let group): tell(hint, group)
+        case .freed(let group, let count):
+            tell(hint, group, after: HintSpread.delay(afterRelease: count, using: &random))
+        case .taken(let group, let count):
+            tell(hint, group, after: HintSpread.delay(afterGrant: count, using: &random))
+        case .resync, .warning:
             for group in listeners.keys.sorted(by: { $0.name < $1.name }) {
-                for listener in listeners[group] ?? [] { listener.onHint() }
+                for listener in listeners[group] ?? [] { listener.onHint(hint) }
             }
         }
+    }
+}
+
+extension ProviderChannel {
+    private func tell(_ hint: ProviderHint, _ group: ElectionGroup, after delay: Duration) {
+        guard delay > .zero else { return tell(hint, group) }
+        guard listeners[group] != nil else { return }
+        let due = clock.now + delay
+        // One look answers both hints.
+        if let waiting = delayed[group], waiting.due <= due { return }
+        delayed[group]?.timer.cancel()
+        let timer = clock.schedule(at: due) { [weak self, executor] in
+            executor.execute {
+                guard let self else { return }
+                self.assumeIsolated { $0.tell(hint, group) }
+            }
+        }
+        delayed[group] = (due, timer)
+    }
+
+    private func tell(_ hint: ProviderHint, _ group: ElectionGroup) {
+        delayed.removeValue(forKey: group)?.timer.cancel()
+        let waiting = listeners[group] ?? []
+        // One by one: with many candidates of one process waiting, the first has its answer before the last asks.
+        for listener in waiting.dropFirst() { executor.execute { listener.onHint(hint) } }
+        waiting.first?.onHint(hint)
     }
 }
 

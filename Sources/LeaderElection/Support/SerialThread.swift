@@ -48,6 +48,17 @@ package final class SerialThread: SerialExecutor, TaskExecutor {
         Timer(id: core.addTimer(at: deadline, action), core: core)
     }
 
+    /// Calls `action` on this thread whenever the descriptor is ready for one of `events`, until cancelled.
+    ///
+    /// Cancel before the descriptor is closed: its number may belong to another file right after.
+    package func watch(
+        _ descriptor: Int32,
+        for events: DescriptorEvents,
+        _ action: @escaping @Sendable (DescriptorEvents) -> Void
+    ) -> Watch {
+        Watch(id: core.addWatch(DescriptorWatch(descriptor: descriptor, events: events, action: action)), core: core)
+    }
+
     package func enqueue(_ job: consuming ExecutorJob) {
         core.submit(.job(UnownedJob(job), self), to: \.urgent)
     }
@@ -109,6 +120,15 @@ package final class SerialThread: SerialExecutor, TaskExecutor {
 
         package func cancel() { core.cancelTimer(id) }
     }
+
+    /// A descriptor that a ``SerialThread`` watches.
+    package struct Watch: Sendable {
+        fileprivate let id: UInt64
+        fileprivate let core: Core
+
+        /// No call begins after this, if it is called on the thread itself.
+        package func cancel() { core.cancelWatch(id) }
+    }
 }
 
 extension SerialThread {
@@ -137,6 +157,8 @@ extension SerialThread {
             /// What waits until nothing else is due.
             var last: [Work] = []
             var timers = TimerQueue()
+            var watches: [UInt64: DescriptorWatch] = [:]
+            var lastWatch: UInt64 = 0
             var isAsleep = false
             var isStopped = false
             var thread: UInt?
@@ -182,6 +204,21 @@ extension SerialThread {
             state.withLock { $0.timers.cancel(id) }
         }
 
+        func addWatch(_ watch: DescriptorWatch) -> UInt64 {
+            let (id, mustWake) = state.withLock { state in
+                state.lastWatch += 1
+                state.watches[state.lastWatch] = watch
+                defer { state.isAsleep = false }
+                return (state.lastWatch, state.isAsleep)
+            }
+            if mustWake { waker.wake() }
+            return id
+        }
+
+        func cancelWatch(_ id: UInt64) {
+            state.withLock { _ = $0.watches.removeValue(forKey: id) }
+        }
+
         func stop() {
             state.withLock { $0.isStopped = true }
             waker.wake()
@@ -191,7 +228,7 @@ extension SerialThread {
             case urgent([Work])
             case turn([Work])
             case nextInTurn
-            case sleep(until: ElectionInstant?)
+            case sleep(until: ElectionInstant?, [UInt64: DescriptorWatch])
             case end
         }
 
@@ -208,15 +245,25 @@ extension SerialThread {
                 case .turn(let work):
                     turn = work
                     position = 0
-                case .sleep(let deadline):
+                case .sleep(let deadline, let watches):
                     turn = []
                     position = 0
-                    waker.wait(until: deadline)
-                    state.withLock { $0.isAsleep = false }
+                    sleep(until: deadline, watches)
                 case .end:
                     waker.close()
                     return
                 }
+            }
+        }
+
+        private func sleep(until deadline: ElectionInstant?, _ watches: [UInt64: DescriptorWatch]) {
+            let ids = Array(watches.keys)
+            var descriptors = ids.compactMap { watches[$0]?.request }
+            waker.wait(until: deadline, watching: &descriptors)
+            state.withLock { $0.isAsleep = false }
+            for (id, descriptor) in zip(ids, descriptors) where descriptor.revents != 0 {
+                // What came before may have cancelled it.
+                state.withLock { $0.watches[id] }?.ready(descriptor)
             }
         }
 
@@ -239,7 +286,7 @@ extension SerialThread {
                 }
                 if state.isStopped { return .end }
                 state.isAsleep = true
-                return .sleep(until: state.timers.nextDeadline)
+                return .sleep(until: state.timers.nextDeadline, state.watches)
             }
         }
     }

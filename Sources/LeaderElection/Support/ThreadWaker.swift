@@ -10,7 +10,7 @@ internal import Musl
 internal import Darwin
 #endif
 
-/// Lets one thread sleep until another wakes it or the boot clock reaches a deadline.
+/// Lets one thread sleep until another wakes it, the boot clock reaches a deadline, or a descriptor is ready.
 ///
 /// On Linux the deadline is a `timerfd` on `CLOCK_BOOTTIME`, so a timer whose time passed while the machine was
 /// suspended fires right after it resumes. A process that has no file descriptor left when the thread starts gets a
@@ -28,8 +28,8 @@ struct ThreadWaker: Sendable {
         _ = write(event, &one, 8)
     }
 
-    /// Returns when woken, at the deadline, or now and then for no reason.
-    func wait(until deadline: ElectionInstant?) {
+    /// Returns when woken, at the deadline, when one of `watched` is ready, or now and then for no reason.
+    func wait(until deadline: ElectionInstant?, watching watched: inout [pollfd]) {
         var spec = itimerspec()
         if let deadline {
             // All zero would disarm the timer: a deadline in the past is one nanosecond after boot.
@@ -39,15 +39,15 @@ struct ThreadWaker: Sendable {
         }
         let isBlind = event < 0 || timer < 0
         timerfd_settime(timer, Int32(TFD_TIMER_ABSTIME), &spec, nil)
-        var descriptors = [
-            pollfd(fd: event, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: timer, events: Int16(POLLIN), revents: 0),
-        ]
+        let own = watched.count
+        watched.append(pollfd(fd: event, events: Int16(POLLIN), revents: 0))
+        watched.append(pollfd(fd: timer, events: Int16(POLLIN), revents: 0))
+        defer { watched.removeLast(2) }
         // A negative descriptor is passed over by poll.
-        if poll(&descriptors, 2, isBlind ? 5 : -1) > 0 {
+        if poll(&watched, nfds_t(watched.count), isBlind ? 5 : -1) > 0 {
             var count: UInt64 = 0
-            if descriptors[0].revents != 0 { _ = read(event, &count, 8) }
-            if descriptors[1].revents != 0 { _ = read(timer, &count, 8) }
+            if watched[own].revents != 0 { _ = read(event, &count, 8) }
+            if watched[own + 1].revents != 0 { _ = read(timer, &count, 8) }
         }
     }
 
@@ -73,10 +73,12 @@ struct ThreadWaker: Sendable {
         _ = write(writing, &one, 1)
     }
 
-    func wait(until deadline: ElectionInstant?) {
+    func wait(until deadline: ElectionInstant?, watching watched: inout [pollfd]) {
         let left = deadline.map { Int32(clamping: max(0, ($0 - .now).wholeNanoseconds / 1_000_000 + 1)) } ?? -1
-        var descriptor = pollfd(fd: reading, events: Int16(POLLIN), revents: 0)
-        if poll(&descriptor, 1, reading < 0 ? 5 : left) > 0 {
+        let own = watched.count
+        watched.append(pollfd(fd: reading, events: Int16(POLLIN), revents: 0))
+        defer { watched.removeLast() }
+        if poll(&watched, nfds_t(watched.count), reading < 0 ? 5 : left) > 0, watched[own].revents != 0 {
             var bytes: UInt64 = 0
             while read(reading, &bytes, 8) == 8 {}
         }

@@ -42,6 +42,7 @@ extension ProviderConformance {
                     case .deferred: break  // the winner was under way, and nobody could tell yet who it is
                     default: throw trial.failure("a loser was answered \(answer)")
                     }
+                    try await trial.leaveQueue(providers[index % providers.count], requests[index])
                 }
                 let provider = providers[winner.index % providers.count]
                 try await trial.renew(provider, winner.grant)
@@ -85,7 +86,10 @@ extension ProviderConformance {
                         for _ in 0..<40 {
                             let request = trial.request(group)
                             let answer = try trial.single(try await provider.acquire([request]))
-                            guard case .granted(let term, let duration) = answer else { continue }
+                            guard case .granted(let term, let duration) = answer else {
+                                try await trial.leaveQueue(provider, request)
+                                continue
+                            }
                             let grant = Trial.Grant(
                                 group: group,
                                 candidate: request.candidate,

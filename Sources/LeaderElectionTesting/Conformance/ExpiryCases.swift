@@ -78,11 +78,11 @@ extension ProviderConformance {
             let grant = try await trial.grant(first, try trial.group())
             let observed = try await trial.watch(second, grant)
             for _ in 0..<3 {
-                try await trial.pass(0.3, of: grant.leaseDuration)
+                try await trial.pass(0.2, of: grant.leaseDuration)
                 try await trial.refused(second, trial.request(grant.group), because: grant)
                 try await trial.isHeld(second, by: grant)
             }
-            try await trial.pass(0.35, of: grant.leaseDuration)
+            try await trial.pass(0.65, of: grant.leaseDuration)
             _ = try await trial.grant(second, trial.request(grant.group, observed: observed), after: grant)
         },
         Case("a candidate that comes back after its lease ran out gets a larger term", requires: .expiry) { trial in

@@ -26,11 +26,12 @@ extension Trial {
     ) async throws {
         let grant = try await grant(holder, group)
         // Being refused is what tells a store who is waiting.
-        try await refused(waiting, request(group), because: grant)
+        let request = request(group)
+        try await refused(waiting, request, because: grant, isToStay: true)
         let mark = recorder.mark
         try await release(holder, grant)
         try await expectHint(recorder, for: group, after: mark, of: "a release")
-        let next = try await self.grant(waiting, request(group), after: grant)
+        let next = try await self.grant(waiting, request, after: grant)
         try await release(waiting, next)
     }
 }
@@ -53,11 +54,21 @@ extension ProviderConformance {
             defer { subscription.cancel() }
             var grant = try await trial.grant(first, try trial.group())
             for _ in 0..<4 {
-                try await trial.refused(second, trial.request(grant.group), because: grant)
+                let request = trial.request(grant.group)
+                try await trial.refused(second, request, because: grant, isToStay: true)
                 let mark = recorder.mark
                 let again = trial.request(grant.group, by: grant.candidate, previousNonce: grant.nonce)
-                grant = try await trial.grant(first, again, after: grant)
-                try await trial.expectHint(recorder, for: grant.group, after: mark, of: "a takeover")
+                guard second.guarantees.queuesCandidates else {
+                    grant = try await trial.grant(first, again, after: grant)
+                    try await trial.expectHint(recorder, for: grant.group, after: mark, of: "a takeover")
+                    continue
+                }
+                // Whoever comes back stands behind whoever waits.
+                _ = try await trial.acquire(first, again)
+                try await trial.expectHint(recorder, for: grant.group, after: mark, of: "a return to the queue")
+                let next = try await trial.grant(second, request, after: grant)
+                try await trial.release(second, next)
+                grant = try await trial.grant(first, again, after: next)
             }
         },
         Case("every subscription is told, and none after it was cancelled or let go", requires: .hints) { trial in

@@ -26,7 +26,7 @@ final class HintRecorder: Sendable {
     var mark: Int { state.withLock { $0.hints.count } }
 
     func hasChanged(_ group: ElectionGroup) -> Bool {
-        state.withLock { $0.hints.contains(.changed(group)) }
+        state.withLock { $0.hints.contains { $0.group == group } }
     }
 
     /// Whether a hint that concerns the group came after the mark, or comes in time.
@@ -52,9 +52,6 @@ final class HintRecorder: Sendable {
     }
 
     private static func concerns(_ hint: ProviderHint, _ group: ElectionGroup) -> Bool {
-        switch hint {
-        case .changed(let changed): changed == group
-        case .resync: true
-        }
+        hint.group == group || hint == .resync
     }
 }

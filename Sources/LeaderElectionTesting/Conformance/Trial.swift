@@ -115,18 +115,31 @@ struct Trial: Sendable {
         return later
     }
 
+    /// A request that must find another holder.
+    ///
+    /// - Parameter isToStay: whether it goes on to wait, where the store queues candidates.
     @discardableResult
     func refused(
         _ provider: any ElectionProvider,
         _ request: AcquireRequest,
-        because holder: Grant
+        because holder: Grant,
+        isToStay: Bool = false
     ) async throws -> LeaseRecord {
         let answer = try await acquire(provider, request)
         guard case .held(let record) = answer else {
             throw failure("\(holder.candidate.id) holds the lease, but another request was answered \(answer)")
         }
         try check(record, shows: holder)
+        if !isToStay { try await leaveQueue(provider, request) }
         return record
+    }
+
+    /// What a candidate that waits no more owes to a store that queues candidates.
+    func leaveQueue(_ provider: any ElectionProvider, _ request: AcquireRequest) async throws {
+        guard provider.guarantees.queuesCandidates else { return }
+        let release = ReleaseRequest(group: request.group, nonce: request.nonce, term: nil, timeout: callTimeout)
+        let answer = try single(try await provider.release([release]))
+        if case .unknown = answer { throw failure("a place in the queue was given back, which was answered \(answer)") }
     }
 
     func check(_ record: LeaseRecord, shows holder: Grant) throws {

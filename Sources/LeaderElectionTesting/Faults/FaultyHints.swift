@@ -49,9 +49,8 @@ private final class HintRelay: HintSubscription {
     }
 
     func pass(_ hint: ProviderHint) {
-        let group: ElectionGroup? = if case .changed(let group) = hint { group } else { nil }
         var plan = FaultPlan()
-        for fault in provider.faults(for: .hints, group: group) { plan.add(fault, toRequest: 0) }
+        for fault in provider.faults(for: .hints, group: hint.group) { plan.add(fault, toRequest: 0) }
         for action in plan.before { action() }
         guard plan.error == nil, plan.hangs == nil, plan.unsent.isEmpty, plan.unanswered.isEmpty else { return }
         let hints = plan.doubled.isEmpty ? [hint] : [hint, hint]

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-#if SQLite
+
 /// A candidate's metadata as a JSON object of strings: what people expect to read in a database.
-enum MetadataText {
-    static func encode(_ metadata: [String: String]) -> String {
+package enum MetadataText {
+    package static func encode(_ metadata: [String: String]) -> String {
         let pairs = metadata.sorted { $0.key < $1.key }.map { "\(quote($0.key)):\(quote($0.value))" }
         return "{\(pairs.joined(separator: ","))}"
     }
 
     /// Nil for anything but an object of strings.
-    static func decode(_ text: String) -> [String: String]? {
+    package static func decode(_ text: String) -> [String: String]? {
         var parser = Parser(rest: text.unicodeScalars[...])
         guard let metadata = parser.object(), parser.isAtEnd else { return nil }
         return metadata
@@ -93,4 +93,3 @@ enum MetadataText {
         }
     }
 }
-#endif
