@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+#if Postgres
+internal import IntegrationSupport
+internal import LeaderElection
+internal import LeaderElectionPostgres
+internal import Testing
+
+/// What a database can lose while somebody leads, with the server running on.
+@Suite(.timeLimit(.minutes(2)))
+struct LossTests {
+    @Test(.needs(.postgres), arguments: ["TRUNCATE %", "DROP TABLE %"])
+    func nothingIsGrantedForALeaseAfterTheTableWasEmptied(_ accident: String) async throws {
+        try await TestDatabase.with { database in
+            var holder = try Contender("holder", try database.provider())
+            var other = try Contender("other", try database.provider())
+            (holder.lease, other.lease) = (.seconds(2), .seconds(2))
+            let term = try #require(try await holder.acquire().term)
+            #expect(try await other.acquire().record?.term == term)
+            let before = ContinuousClock.now
+            try await database.run(accident.replacing("%", with: database.table))
+            #expect(try await holder.renewSoon(term: term).isLost)
+            // What was lost may still be relied on by its holder, until its time is up.
+            #expect(try await other.acquireSoon() > term)
+            #expect(ContinuousClock.now - before >= .seconds(2) - .milliseconds(50))
+        }
+    }
+
+    @Test(.needs(.postgres)) func aClientThatKnewTheAuthorityGrantsNothingForALeaseWhenAllIsGone() async throws {
+        try await TestDatabase.with { database in
+            var holder = try Contender("holder", try database.provider())
+            holder.lease = .seconds(2)
+            let term = try #require(try await holder.acquire().term)
+            try await database.run("DROP TABLE \(database.table), \(database.authority)")
+            var again = try Contender("again", holder.provider)
+            again.lease = .seconds(2)
+            let before = ContinuousClock.now
+            #expect(try await again.acquireSoon() > term)
+            #expect(ContinuousClock.now - before >= .seconds(2) - .milliseconds(50))
+        }
+    }
+
+    @Test(.needs(.postgres)) func aRewrittenAuthorityDefersGrantsButNotRenewals() async throws {
+        try await TestDatabase.with { database in
+            let holder = try Contender("holder", try database.provider())
+            let term = try #require(try await holder.acquire().term)
+            try await database.run("UPDATE \(database.authority) SET timeline = '0000ABCD'")
+            let other = try Contender("other", try database.provider(), group: "other")
+            let delay = try #require(try await other.acquire().delay)
+            #expect(delay > .seconds(9) && delay <= .seconds(10))
+            #expect(try await holder.renew(term: term).isRenewed)
+            // The same nonce asks again, as after an answer that was lost.
+            #expect(try await holder.acquire().term == term)
+        }
+    }
+
+    @Test(.needs(.postgres)) func theQuarantineCanBeSwitchedOff() async throws {
+        try await TestDatabase.with { database in
+            let holder = try Contender("holder", try database.provider(quarantine: false))
+            let term = try #require(try await holder.acquire().term)
+            try await database.run("TRUNCATE \(database.table)")
+            let other = try Contender("other", try database.provider(quarantine: false))
+            #expect(try #require(try await other.acquire().term) > term)
+        }
+    }
+
+    @Test(.needs(.postgres)) func damagedRowsHarmTheirOwnGroupOnly() async throws {
+        try await TestDatabase.with { database in
+            let good = try Contender("good", try database.provider(), group: "good")
+            let bad = try Contender("bad", good.provider, group: "bad")
+            let full = try Contender("full", good.provider, group: "full")
+            for contender in [good, bad, full] { #expect(try await contender.acquire().term != nil) }
+            try await database.run("UPDATE \(database.table) SET meta = '[1]' WHERE grp = 'bad'")
+            try await database.run(
+                "UPDATE \(database.table) SET term = 9223372036854775807, nonce = NULL WHERE grp = 'full'"
+            )
+            let requests = [bad, good, full].map { contender in
+                AcquireRequest(
+                    group: contender.group,
+                    candidate: contender.candidate,
+                    nonce: Nonce(),
+                    leaseDuration: .seconds(10),
+                    timeout: .seconds(5)
+                )
+            }
+            let answers = try await good.provider.acquire(requests)
+            guard case .unknown(let first as ElectionError) = answers[0], case .held = answers[1],
+                case .unknown(let last as ElectionError) = answers[2]
+            else {
+                Issue.record("damaged, held, used up were answered \(answers)")
+                return
+            }
+            #expect(first.code == .storeCorrupted && first.group == "bad")
+            #expect(last.code == .storeCorrupted && last.group == "full")
+        }
+    }
+
+    @Test(.needs(.postgres)) func commitsAreDurableWhateverTheSessionSays() async throws {
+        try await TestDatabase.with { database in
+            // Deferred triggers run at the commit, and see what it will go by.
+            let contender = try Contender(
+                "candidate",
+                try database.provider(url: database.url + "?options=-c%20synchronous_commit%3Doff")
+            )
+            let term = try #require(try await contender.acquire().term)
+            try await database.run(
+                """
+                CREATE TABLE \(database.schema).seen (setting text);
+                CREATE FUNCTION \(database.schema).see() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN INSERT INTO \(database.schema).seen VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$;
+                CREATE CONSTRAINT TRIGGER see AFTER UPDATE ON \(database.table) DEFERRABLE INITIALLY DEFERRED
+                FOR EACH ROW EXECUTE FUNCTION \(database.schema).see()
+                """
+            )
+            #expect(try await contender.renew(term: term).isRenewed)
+            #expect(try await contender.release(term: term).isReleased)
+            #expect(try await contender.acquire().term != nil)
+            let seen = try await database.run("SELECT string_agg(setting, ' ') FROM \(database.schema).seen")
+            #expect(seen == "on on on")
+        }
+    }
+}
+#endif

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#if Postgres
+internal import IntegrationSupport
+internal import LeaderElection
+internal import Testing
+
+@testable internal import LeaderElectionPostgres
+
+/// A schema of its own in a server's database, gone with the body.
+struct TestDatabase: Sendable {
+    let schema: String
+    let url: String
+
+    static func with<Result>(
+        url: String = Backend.postgres.url,
+        _ body: (TestDatabase) async throws -> Result
+    ) async throws -> Result {
+        let database = TestDatabase(schema: "t" + Nonce().description, url: url)
+        try await database.run("CREATE SCHEMA \(database.schema)")
+        do {
+            let result = try await body(database)
+            try await database.run("DROP SCHEMA IF EXISTS \(database.schema) CASCADE")
+            return result
+        } catch {
+            _ = try? await database.run("DROP SCHEMA IF EXISTS \(database.schema) CASCADE")
+            throw error
+        }
+    }
+
+    var table: String { "\(schema).leader_election_lease" }
+    var authority: String { "\(schema).leader_election_authority" }
+
+    func provider(
+        url: String? = nil,
+        createTable: Bool = true,
+        quarantine: Bool = true
+    ) throws -> PostgresElectionProvider {
+        try PostgresElectionProvider(
+            url ?? self.url,
+            schema: schema,
+            createTable: createTable,
+            quarantine: quarantine
+        )
+    }
+
+    /// Runs SQL on a connection of its own; the first column of the first row.
+    @discardableResult
+    func run(_ sql: String) async throws -> String? { try await TestSession(url).run(sql) }
+}
+
+/// One connection that runs what a test says, on a thread that may wait.
+actor TestSession {
+    private nonisolated let thread = SerialThread(name: "test-session")
+    private let url: String
+    private var connection: PQConnection?
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    init(_ url: String) { self.url = url }
+
+    @discardableResult
+    func run(_ sql: String) throws -> String? {
+        if connection == nil {
+            connection = try PQConnection.connect((PQConnection.parse(url) ?? [:]).map { ($0.key, $0.value) })
+        }
+        let result = try connection?.execute(sql, until: .now + .seconds(30))
+        guard let result, result.rowCount > 0 else { return nil }
+        return result.text(0, 0)
+    }
+
+    func close() { connection = nil }
+}
+#endif

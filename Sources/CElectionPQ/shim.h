@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+#ifndef C_ELECTION_PQ_H
+#define C_ELECTION_PQ_H
+
+#include <libpq-fe.h>
+
+#endif

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+#if Postgres
+internal import ElectionStores
+internal import LeaderElection
+
+/// The second connection, on which the database tells of releases and takeovers.
+///
+/// It is opened when somebody wants to know, opened again when it breaks, and asked now and then whether it still is
+/// there. Each time it has come up, word is sent through the other connection to see whether it arrives: a pooler that
+/// gives each transaction another connection accepts `LISTEN` and then never delivers anything.
+actor PostgresPush {
+    private nonisolated let settings: PostgresSettings
+    private nonisolated let subscribers: HintSubscribers
+    private nonisolated let opener: PostgresOpener
+    private weak let store: PostgresStore?
+    /// A name that nobody else listens to.
+    private nonisolated let testChannel: SQLName
+
+    private var link: PostgresLink?
+    private var isWanted = false
+    private var isDegraded = false
+    private var test: (number: UInt64, timer: SerialThread.Timer)?
+    private var lastTest: UInt64 = 0
+    private var timer: SerialThread.Timer?
+    /// How many processes listen, and how many groups are alive, as they were counted last.
+    private var listeners = 0
+    private var livingGroups = 0
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { SerialThread.engine.asUnownedSerialExecutor() }
+
+    private static let pauseBetweenProbes = Duration.seconds(15)
+    private static let pauseAfterFailedTest = Duration.seconds(300)
+
+    init(_ store: PostgresStore, _ opener: PostgresOpener, testChannel: SQLName) {
+        self.store = store
+        self.opener = opener
+        self.testChannel = testChannel
+        settings = store.settings
+        subscribers = store.subscribers
+    }
+
+    private var patience: Duration {
+        max(.milliseconds(500), store?.assumeIsolated { $0.attemptTimeout } ?? .seconds(2))
+    }
+
+    func start() {
+        guard !isWanted else { return }
+        isWanted = true
+        open()
+    }
+
+    func shutDown() {
+        isWanted = false
+        timer?.cancel()
+        test?.timer.cancel()
+        link?.assumeIsolated { $0.close() }
+        link = nil
+    }
+
+    /// Goes on only while there is somebody to tell.
+    private var isStillWanted: Bool {
+        if isWanted, subscribers.isEmpty { shutDown() }
+        return isWanted
+    }
+
+    private func open() {
+        guard isStillWanted else { return }
+        let link = self.link ?? newLink()
+        self.link = link
+        let patience = patience
+        let next = link.assumeIsolated { $0.connect(patience: patience) ? nil : $0.nextAttempt }
+        if let next { openLater(at: next) }
+    }
+
+    private func newLink() -> PostgresLink {
+        let link = PostgresLink(opener, .listening([settings.channel, testChannel]))
+        link.assumeIsolated { link in
+            link.observe(
+                onOpen: { [weak self] _ in self?.assumeIsolated { $0.opened() } },
+                onEnd: { [weak self] _ in self?.assumeIsolated { $0.ended() } },
+                onNotification: { [weak self] notification in self?.assumeIsolated { $0.heard(notification) } }
+            )
+        }
+        return link
+    }
+
+    private func openLater(at moment: ElectionInstant) {
+        timer?.cancel()
+        timer = SerialThread.engine.schedule(at: moment) { [weak self] in self?.assumeIsolated { $0.open() } }
+    }
+
+    private func opened() {
+        // Whatever happened while nobody listened has to be read.
+        subscribers.send(.resync)
+        startTest()
+    }
+
+    private func ended() {
+        test?.timer.cancel()
+        test = nil
+        guard isStillWanted, let link else { return }
+        // Many clients lose a server in the same instant; they do not all come back in the same one.
+        let spread = Duration.milliseconds(20) * Double.random(in: 0.5...1.5)
+        let next = link.assumeIsolated { $0.nextAttempt }
+        openLater(at: max(next, .now + spread))
+    }
+
+    private func heard(_ notification: PQConnection.Notification) {
+        if notification.channel == testChannel.name {
+            guard let test, notification.payload == "\(test.number)" else { return }
+            test.timer.cancel()
+            self.test = nil
+            isDegraded = false
+            beCounted()
+        } else if let group = Self.group(in: notification.payload) {
+            switch notification.payload.utf8.first {
+            case UInt8(ascii: "r"): subscribers.send(.freed(group, listeners: likelyCandidates))
+            case UInt8(ascii: "a"): subscribers.send(.taken(group, listeners: likelyCandidates))
+            default: subscribers.send(.changed(group))
+            }
+        }
+    }
+
+    /// About how many processes care for the same group: all listen, but not all are candidates of every group.
+    private var likelyCandidates: Int {
+        let own = store?.assumeIsolated { $0.groupCount } ?? 1
+        guard own < livingGroups else { return listeners }
+        return listeners * own / max(1, livingGroups)
+    }
+
+    /// The group in `r<term>:<group>` or `a<term>:<group>`.
+    static func group(in payload: String) -> ElectionGroup? {
+        guard let colon = payload.utf8.firstIndex(of: UInt8(ascii: ":")) else { return nil }
+        return try? ElectionGroup(String(payload[payload.index(after: colon)...]))
+    }
+
+    // MARK: - Whether anything arrives
+
+    private func startTest() {
+        lastTest += 1
+        let number = lastTest
+        let timeout = patience
+        let timer = SerialThread.engine.schedule(at: .now + timeout * 2) { [weak self] in
+            self?.assumeIsolated { $0.testFailed(number) }
+        }
+        test = (number, timer)
+        let text = "SELECT pg_notify(\(SQLName.literal(testChannel.name)), '\(number)')"
+        store?.work.assumeIsolated { work in
+            work.run({ _ in PostgresStatement(text) }, timeout: timeout) { [weak self] outcome in
+                guard case .failure = outcome else { return }
+                self?.assumeIsolated { $0.couldNotTest(number) }
+            }
+        }
+    }
+
+    /// The other connection does not work: that says nothing about this one.
+    private func couldNotTest(_ number: UInt64) {
+        guard test?.number == number else { return }
+        test?.timer.cancel()
+        test = nil
+        timer?.cancel()
+        timer = SerialThread.engine.schedule(at: .now + .seconds(1)) { [weak self] in
+            self?.assumeIsolated { push in
+                if push.isStillWanted, push.link?.assumeIsolated({ $0.isOpen }) == true { push.startTest() }
+            }
+        }
+    }
+
+    private func testFailed(_ number: UInt64) {
+        guard test?.number == number else { return }
+        test = nil
+        // The connection is of no use; a pooler keeps the one behind it, so that it must not go on listening.
+        let link = link
+        let patience = patience
+        self.link = nil
+        timer?.cancel()
+        link?.assumeIsolated { link in
+            link.run({ _ in PostgresStatement("UNLISTEN *") }, timeout: patience) { _ in
+                link.assumeIsolated { $0.close() }
+            }
+        }
+        openLater(at: .now + Self.pauseAfterFailedTest * Double.random(in: 0.9...1.1))
+        guard !isDegraded else { return }
+        isDegraded = true
+        let warning = ElectionError(
+            .storeUnsuitable,
+            "notifications of \(settings.place) do not arrive, as behind a pooler in transaction mode: a release is "
+                + "noticed only when the lease would have run out. Elections stay correct; for fast hand-over connect "
+                + "directly, or through a pooler in session mode"
+        )
+        store?.assumeIsolated { $0.warn(warning) }
+    }
+
+    // MARK: - Whether the connection is still there, and who else is
+
+    private static let lockClass = 7306
+    private nonisolated var lockKey: String { "hashtext(\(SQLName.literal(settings.channel.name)))" }
+
+    /// A lock that all who listen hold together, for as long as their connection lasts: that is what can be counted.
+    private func beCounted() {
+        let patience = patience
+        let text = "SELECT pg_advisory_lock_shared(\(Self.lockClass), \(lockKey))"
+        link?.assumeIsolated { link in
+            link.run({ _ in PostgresStatement(text) }, timeout: patience) { [weak self] outcome in
+                guard case .success = outcome else { return }
+                self?.assumeIsolated { $0.probe() }
+            }
+        }
+        // Those who come at the same time are not all there yet.
+        probeLater(after: .seconds(2))
+    }
+
+    private func probeLater(after pause: Duration = pauseBetweenProbes) {
+        timer?.cancel()
+        timer = SerialThread.engine.schedule(at: .now + pause * Double.random(in: 0.8...1.2)) { [weak self] in
+            self?.assumeIsolated { push in
+                push.probe()
+                if push.isWanted { push.probeLater() }
+            }
+        }
+    }
+
+    /// A connection whose other end is gone without a word looks like one on which nothing happens.
+    private func probe() {
+        guard isStillWanted, let link else { return }
+        let timeout = patience
+        let text = """
+            SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = \(Self.lockClass)
+                    AND objid = \(lockKey)::oid AND objsubid = 2),
+                (SELECT count(*) FROM (SELECT 1 FROM \(settings.qualified(settings.table))
+                    WHERE expires > clock_timestamp() - interval '1 hour' LIMIT 10000) AS living)
+            """
+        link.assumeIsolated { link in
+            guard link.isOpen else { return }
+            // No answer ends the connection, and that opens a new one.
+            link.run({ _ in PostgresStatement(text) }, timeout: timeout) { [weak self] outcome in
+                guard case .success(let reply) = outcome else { return }
+                let (listeners, groups) = (reply.result.integer(0, 0), reply.result.integer(0, 1))
+                self?.assumeIsolated { $0.counted(listeners: listeners, groups: groups) }
+            }
+        }
+    }
+
+    private func counted(listeners: Int64?, groups: Int64?) {
+        self.listeners = Int(listeners ?? 0)
+        livingGroups = Int(groups ?? 0)
+    }
+}
+#endif

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+#if Postgres
+
+/// The texts of all statements for one pair of tables.
+///
+/// Each is one transaction, and evaluates `clock_timestamp()` while it runs: `now()` is the time at which a
+/// transaction began, which can be long before it got its locks.
+struct PostgresQueries: Sendable {
+    let acquire: PostgresStatement
+    let register: PostgresStatement
+    let renew: PostgresStatement
+    let release: PostgresStatement
+    let holders: PostgresStatement
+
+    /// - Parameter authority: what of the server's identity can be asked for.
+    init(settings: PostgresSettings, authority: PostgresAuthority) {
+        let lease = settings.qualified(settings.table)
+        let record = settings.qualified(settings.authorityTable)
+        let identity = authority.expressions(table: SQLName.literal(lease))
+        let channel = SQLName.literal(settings.channel.name)
+        acquire = PostgresStatement(Self.acquire(lease: lease, authority: record, identity: identity, channel: channel))
+        register = PostgresStatement(Self.register(authority: record, identity: identity))
+        renew = PostgresStatement(Self.renew(lease: lease))
+        release = PostgresStatement(Self.release(lease: lease, channel: channel))
+        holders = PostgresStatement(Self.holders(lease: lease))
+    }
+
+    /// The statements of an election, each for no group at all.
+    ///
+    /// A server reads its catalogs and plans a statement when it meets it first, which takes longer than to carry it
+    /// out: better while nobody waits.
+    var warmUps: [PostgresStatement] {
+        var (one, three, four, nine) = (
+            PostgresParameters(), PostgresParameters(), PostgresParameters(), PostgresParameters()
+        )
+        one.add(texts: [])
+        three.add(texts: [])
+        three.add(nonces: [])
+        three.add(integers: [])
+        four = three
+        four.add(integers: [])
+        nine.add(texts: [])
+        nine.add(nonces: [])
+        nine.add(nonces: [])
+        nine.add(texts: [])
+        nine.add(nonces: [])
+        nine.add(texts: [])
+        for _ in 0..<3 { nine.add(integers: []) }
+        nine.add(Int64?.none)
+        nine.add(0)
+        return [acquire.with(nine), renew.with(four), release.with(three), holders.with(one)]
+    }
+
+    /// A grant that is lost in a crash of the server would be granted again, so that "off" and "local" will not do.
+    private static let durably = """
+        SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
+            THEN set_config('synchronous_commit', 'on', true) END AS setting
+        """
+
+    private static func microseconds(_ expression: String) -> String {
+        "(extract(epoch FROM \(expression)) * 1000000)::bigint"
+    }
+
+    private static let newTerm = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+    // $1 groups, $2 nonces, $3 previous nonces, $4 holders, $5 incarnations, $6 metadata, $7 leases in ms,
+    // $8 observed terms, $9 observed sequences, $10 latest credible server time in µs, $11 longest lease in ms
+    private static func acquire(
+        lease: String,
+        authority: String,
+        identity: PostgresAuthority.Expressions,
+        channel: String
+    ) -> String {
+        let isFree = """
+            (l.nonce IS NULL OR l.nonce = i.nonce OR l.nonce = i.prev
+                OR (l.expires <= clock_timestamp() AND NOT s.doubted) OR (l.term = i.oterm AND l.seq = i.oseq))
+            """
+        let isOwn = "(l.nonce = i.nonce AND l.expires > clock_timestamp())"
+        return """
+            WITH durable AS MATERIALIZED (\(durably)
+            ), input AS MATERIALIZED (
+                SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[],
+                    $7::bigint[], $8::bigint[], $9::bigint[])
+                    WITH ORDINALITY AS i(grp, nonce, prev, holder, incarnation, meta, ttl, oterm, oseq, n)
+            ), server AS MATERIALIZED (
+                SELECT clock_timestamp() AS clock,
+                    coalesce(\(microseconds("clock_timestamp()")) > $10::bigint, false) AS doubted,
+                    coalesce(NOT \(identity.differs(from: "a")) AND a.longest_lease_ms >= $11::bigint, false) AS known,
+                    greatest(0, \(microseconds("a.no_grants_before")) - \(microseconds("clock_timestamp()"))) AS wait
+                FROM (VALUES (1)) AS one(id) LEFT JOIN \(authority) a ON a.id = one.id
+            ), found AS MATERIALIZED (
+                SELECT i.n, l.*, l.grp IS NULL OR coalesce(\(isFree), false) AS free, coalesce(\(isOwn), false) AS own
+                FROM server s CROSS JOIN input i LEFT JOIN \(lease) l ON l.grp = i.grp
+            ), wanted AS MATERIALIZED (
+                SELECT i.*, f.grp IS NULL AS missing FROM found f JOIN input i ON i.n = f.n CROSS JOIN server s
+                WHERE f.free AND (f.own OR (s.known AND s.wait = 0)) ORDER BY i.grp
+            ), inserted AS (
+                INSERT INTO \(lease) AS l (grp, term, nonce, holder, incarnation, meta, ttl_ms, seq, expires)
+                SELECT i.grp, \(newTerm), i.nonce, i.holder, i.incarnation, i.meta::jsonb, i.ttl, 0,
+                    clock_timestamp() + i.ttl * interval '1 millisecond'
+                FROM wanted i WHERE i.missing
+                ON CONFLICT (grp) DO NOTHING RETURNING l.grp, l.term
+            ), updated AS (
+                UPDATE \(lease) AS l SET
+                    term = CASE WHEN \(isOwn) THEN l.term ELSE greatest(l.term + 1, \(newTerm)) END,
+                    seq = CASE WHEN \(isOwn) THEN l.seq + 1 ELSE 0 END,
+                    nonce = i.nonce, holder = i.holder, incarnation = i.incarnation, meta = i.meta::jsonb,
+                    ttl_ms = i.ttl, expires = clock_timestamp() + i.ttl * interval '1 millisecond'
+                FROM (
+                    SELECT w.* FROM wanted w CROSS JOIN LATERAL (
+                        SELECT 1 FROM \(lease) r WHERE r.grp = w.grp FOR UPDATE SKIP LOCKED
+                    ) AS locked
+                ) AS i CROSS JOIN server s
+                WHERE l.grp = i.grp AND l.term < 9223372036854775807 AND \(isFree)
+                RETURNING l.grp, l.term, l.seq
+            ), granted AS (
+                SELECT grp, term, 0 AS seq FROM inserted UNION ALL SELECT grp, term, seq FROM updated
+            ), told AS MATERIALIZED (
+                SELECT g.grp, g.term, CASE WHEN g.seq = 0
+                    THEN pg_notify(\(channel), 'a' || g.term || ':' || g.grp) END AS told FROM granted g
+            )
+            SELECT \(microseconds("s.clock")), t.term, f.free, s.known, s.wait, s.doubted,
+                f.term, f.holder, f.incarnation, f.meta::text, f.ttl_ms, f.seq,
+                \(microseconds("f.expires")) - \(microseconds("s.clock")), (SELECT count(setting) FROM durable)
+            FROM server s CROSS JOIN input i JOIN found f ON f.n = i.n LEFT JOIN told t ON t.grp = i.grp ORDER BY i.n
+            """
+    }
+
+    // $1 longest lease in ms, $2 whether this client knows that there was a record, $3 whether to keep a quarantine
+    private static func register(authority: String, identity: PostgresAuthority.Expressions) -> String {
+        """
+        INSERT INTO \(authority) AS a (id, system_id, timeline, storage, longest_lease_ms, no_grants_before)
+        SELECT 1, \(identity.system), \(identity.timeline), \(identity.storage), $1::bigint,
+            CASE WHEN NOT $3::boolean THEN to_timestamp(0)
+                WHEN $2::boolean THEN clock_timestamp() + $1::bigint * interval '1 millisecond'
+                WHEN pg_postmaster_start_time() + $1::bigint * interval '1 millisecond' > clock_timestamp()
+                THEN pg_postmaster_start_time() + $1::bigint * interval '1 millisecond'
+                ELSE to_timestamp(0) END
+        ON CONFLICT (id) DO UPDATE SET
+            no_grants_before = CASE WHEN $3::boolean AND \(identity.differs(from: "a"))
+                THEN greatest(a.no_grants_before, clock_timestamp()
+                    + greatest(a.longest_lease_ms, excluded.longest_lease_ms) * interval '1 millisecond')
+                ELSE a.no_grants_before END,
+            longest_lease_ms = greatest(a.longest_lease_ms, excluded.longest_lease_ms),
+            system_id = coalesce(excluded.system_id, a.system_id),
+            timeline = coalesce(excluded.timeline, a.timeline),
+            storage = excluded.storage
+        RETURNING greatest(0, \(microseconds("a.no_grants_before")) - \(microseconds("clock_timestamp()")))
+        """
+    }
+
+    // $1 groups, $2 nonces, $3 terms, $4 leases in ms
+    private static func renew(lease: String) -> String {
+        """
+        WITH durable AS MATERIALIZED (\(durably)
+        ), input AS MATERIALIZED (
+            SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[])
+                WITH ORDINALITY AS i(grp, nonce, term, ttl, n)
+        ), renewed AS (
+            UPDATE \(lease) AS l SET seq = l.seq + 1, ttl_ms = i.ttl,
+                expires = clock_timestamp() + i.ttl * interval '1 millisecond'
+            FROM input i
+            WHERE l.grp = i.grp AND l.nonce = i.nonce AND l.term = i.term AND l.expires > clock_timestamp()
+            RETURNING i.n
+        )
+        SELECT \(microseconds("clock_timestamp()")), o.n, o.term, o.holder, o.incarnation, o.meta, o.ttl_ms, o.seq, o.left,
+            (SELECT count(setting) FROM durable)
+        FROM (VALUES (1)) AS one(id) LEFT JOIN (
+            SELECT i.n, l.term, l.holder, l.incarnation, l.meta::text, l.ttl_ms, l.seq,
+                \(microseconds("l.expires")) - \(microseconds("clock_timestamp()")) AS left
+            FROM input i LEFT JOIN \(lease) l
+                ON l.grp = i.grp AND l.nonce IS NOT NULL AND l.nonce <> i.nonce AND l.expires > clock_timestamp()
+            WHERE i.n NOT IN (SELECT r.n FROM renewed r)
+        ) AS o ON true
+        """
+    }
+
+    // $1 groups, $2 nonces, $3 terms
+    private static func release(lease: String, channel: String) -> String {
+        """
+        WITH durable AS MATERIALIZED (\(durably)
+        ), input AS MATERIALIZED (
+            SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[]) WITH ORDINALITY AS i(grp, nonce, term, n)
+        ), released AS (
+            UPDATE \(lease) AS l SET nonce = NULL, holder = NULL, incarnation = NULL, meta = NULL,
+                expires = clock_timestamp()
+            FROM input i WHERE l.grp = i.grp AND l.nonce = i.nonce AND (i.term IS NULL OR l.term = i.term)
+            RETURNING i.n, l.grp, l.term
+        ), told AS MATERIALIZED (
+            SELECT r.n, pg_notify(\(channel), 'r' || r.term || ':' || r.grp) FROM released r
+        )
+        SELECT \(microseconds("clock_timestamp()")), t.n, (SELECT count(setting) FROM durable)
+        FROM (VALUES (1)) AS one(id) LEFT JOIN told t ON true
+        """
+    }
+
+    // $1 groups
+    private static func holders(lease: String) -> String {
+        """
+        SELECT \(microseconds("clock_timestamp()")), l.nonce IS NOT NULL AND l.expires > clock_timestamp(),
+            l.term, l.holder, l.incarnation, l.meta::text, l.ttl_ms, l.seq,
+            \(microseconds("l.expires")) - \(microseconds("clock_timestamp()"))
+        FROM unnest($1::text[]) WITH ORDINALITY AS i(grp, n) LEFT JOIN \(lease) l ON l.grp = i.grp ORDER BY i.n
+        """
+    }
+}
+#endif

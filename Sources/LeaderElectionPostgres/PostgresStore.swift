@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT
+#if Postgres
+internal import ElectionStores
+internal import LeaderElection
+internal import Logging
+
+/// The verbs, each in one statement for all requests of a call.
+actor PostgresStore {
+    nonisolated let settings: PostgresSettings
+    nonisolated let subscribers = HintSubscribers()
+    private nonisolated let opener: PostgresOpener
+    nonisolated let work: PostgresLink
+    private nonisolated let testChannel: SQLName
+
+    private var isObservingWork = false
+    private var clock = ServerClockGuard()
+    /// The longest lease that anybody asked for here.
+    private var longestLease = Duration.zero
+    private var hasSeenAuthority = false
+    private var warnings: Set<String> = []
+    /// How long the last caller was ready to wait; what the connection for notifications goes by.
+    private(set) var attemptTimeout = Duration.seconds(2)
+    private var push: PostgresPush?
+    /// The groups that were asked for here since they were last given back.
+    private var groups: Set<ElectionGroup> = []
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { SerialThread.engine.asUnownedSerialExecutor() }
+
+    init(_ settings: PostgresSettings) throws {
+        self.settings = settings
+        testChannel = try SQLName("election_test_\(Nonce())", what: "channel for tests")
+        opener = PostgresOpener(settings)
+        work = PostgresLink(opener, .statements)
+    }
+
+    // MARK: - Verbs
+
+    func acquire(_ requests: [AcquireRequest]) async throws -> [AcquireAnswer] {
+        longestLease = requests.reduce(longestLease) { max($0, $1.leaseDuration) }
+        groups.formUnion(requests.lazy.map(\.group))
+        return try await inRounds(requests, of: \.group) { try await acquireOnce($0) }
+    }
+
+    func renew(_ requests: [RenewRequest]) async throws -> [RenewAnswer] {
+        longestLease = requests.reduce(longestLease) { max($0, $1.leaseDuration) }
+        return try await inRounds(requests, of: \.group) { try await renewOnce($0) }
+    }
+
+    func release(_ requests: [ReleaseRequest]) async throws -> [ReleaseAnswer] {
+        groups.subtract(requests.lazy.map(\.group))
+        return try await inRounds(requests, of: \.group) { try await releaseOnce($0) }
+    }
+
+    func holders(of groups: [ElectionGroup]) async throws -> [HolderAnswer] {
+        guard !groups.isEmpty else { return [] }
+        listenToWork()
+        var parameters = PostgresParameters()
+        parameters.add(texts: groups.map(\.name))
+        let isDoubted = clock.isSuspect(at: .now)
+        return try await run({ $0.holders }, parameters, attemptTimeout) { result in
+            groups.indices.map { row in
+                do {
+                    guard result.flag(row, 1) else { return .free(lastTerm: result.integer(row, 2)) }
+                    return .held(try result.record(row, from: 2, isDoubted: isDoubted))
+                } catch {
+                    return .unknown(Self.naming(groups[row], error))
+                }
+            }
+        }
+    }
+
+    /// Splits a batch so that no statement names a group twice; nearly always one round.
+    private func inRounds<Request, Answer>(
+        _ requests: [Request],
+        of group: (Request) -> ElectionGroup,
+        _ call: ([Request]) async throws -> [Answer]
+    ) async throws -> [Answer] {
+        guard !requests.isEmpty else { return [] }
+        listenToWork()
+        var seen: Set<ElectionGroup> = []
+        guard requests.contains(where: { !seen.insert(group($0)).inserted }) else { return try await call(requests) }
+        var answers: [Int: Answer] = [:]
+        var left = Array(requests.indices)
+        while !left.isEmpty {
+            seen = []
+            let round = left.filter { seen.insert(group(requests[$0])).inserted }
+            left.removeAll { round.contains($0) }
+            for (index, answer) in zip(round, try await call(round.map { requests[$0] })) { answers[index] = answer }
+        }
+        return requests.indices.compactMap { answers[$0] }
+    }
+
+    private func acquireOnce(_ requests: [AcquireRequest]) async throws -> [AcquireAnswer] {
+        let timeout = requests.lazy.map(\.timeout).min() ?? attemptTimeout
+        attemptTimeout = timeout
+        var outcome = try await tryToAcquire(requests, timeout)
+        if outcome.mustRegister {
+            try await register(timeout)
+            outcome = try await tryToAcquire(requests, timeout)
+        }
+        return outcome.answers
+    }
+
+    private struct Acquisition: Sendable {
+        var answers: [AcquireAnswer] = []
+        /// The authority on record is another one, or knows only of shorter leases.
+        var mustRegister = false
+    }
+
+    private func tryToAcquire(_ requests: [AcquireRequest], _ timeout: Duration) async throws -> Acquisition {
+        let shortest = requests.lazy.map(\.leaseDuration).min() ?? longestLease
+        var parameters = PostgresParameters()
+        parameters.add(texts: requests.map(\.group.name))
+        parameters.add(nonces: requests.map(\.nonce))
+        parameters.add(nonces: requests.map(\.previousNonce))
+        parameters.add(texts: requests.map(\.candidate.id))
+        parameters.add(nonces: requests.map(\.candidate.incarnation))
+        parameters.add(texts: requests.map { MetadataText.encode($0.candidate.metadata) })
+        parameters.add(integers: requests.map(\.leaseDuration.wholeMilliseconds))
+        parameters.add(integers: requests.map { $0.observed?.term })
+        parameters.add(integers: requests.map { $0.observed?.sequence })
+        parameters.add(clock.latestCredibleServerTime(at: .now, lease: shortest).map { $0 / 1000 })
+        parameters.add(longestLease.wholeMilliseconds)
+        return try await run({ $0.acquire }, parameters, timeout) { result in
+            var outcome = Acquisition()
+            for (row, request) in requests.enumerated() {
+                if let term = result.integer(row, 1) {
+                    outcome.answers.append(.granted(term: term, leaseDuration: request.leaseDuration))
+                } else if result.flag(row, 2) {
+                    outcome.mustRegister = outcome.mustRegister || !result.flag(row, 3)
+                    outcome.answers.append(Self.deferral(result, row, request.group))
+                } else {
+                    do {
+                        outcome.answers.append(.held(try result.record(row, from: 6, isDoubted: result.flag(row, 5))))
+                    } catch {
+                        outcome.answers.append(.unknown(Self.naming(request.group, error)))
+                    }
+                }
+            }
+            return outcome
+        }
+    }
+
+    /// Why a lease that looks free was not granted.
+    private static func deferral(_ result: PQResult, _ row: Int, _ group: ElectionGroup) -> AcquireAnswer {
+        if let term = result.integer(row, 6), term <= 0 || term == .max {
+            let error = ElectionError(
+                .storeCorrupted,
+                "the last term of the lease is \(term), so that no larger one can follow; correct or delete its row",
+                group: group.name
+            )
+            return .unknown(error)
+        }
+        if let wait = result.integer(row, 4), wait > 0 {
+            return .deferred(
+                retryAfter: .microseconds(wait),
+                reason: "the database may have lost leases: it was restored, emptied, replaced, or has just begun"
+            )
+        }
+        return .deferred(
+            retryAfter: .milliseconds(25),
+            reason: "the lease is being granted to another, or a transaction that is guarded by its term is open"
+        )
+    }
+
+    /// Makes the record of the authority fit the database as it is now, with a quarantine if it was another one.
+    private func register(_ timeout: Duration) async throws {
+        var parameters = PostgresParameters()
+        parameters.add(longestLease.wholeMilliseconds)
+        parameters.add(hasSeenAuthority)
+        parameters.add(settings.quarantine)
+        let wait = try await work.run({ [parameters] in $0.register.with(parameters) }, timeout: timeout) { reply in
+            reply.result.integer(0, 0) ?? 0
+        }
+        hasSeenAuthority = true
+        guard wait > 0 else { return }
+        settings.logger?.notice(
+            "the database may have lost leases; no lease is granted for \(Duration.microseconds(wait))",
+            metadata: ["database": "\(settings.place)"]
+        )
+    }
+
+    private func renewOnce(_ requests: [RenewRequest]) async throws -> [RenewAnswer] {
+        let timeout = requests.lazy.map(\.timeout).min() ?? attemptTimeout
+        var parameters = PostgresParameters()
+        parameters.add(texts: requests.map(\.group.name))
+        parameters.add(nonces: requests.map(\.nonce))
+        parameters.add(integers: requests.map { Optional($0.term) })
+        parameters.add(integers: requests.map(\.leaseDuration.wholeMilliseconds))
+        return try await run({ $0.renew }, parameters, timeout) { result in
+            var answers = requests.map { RenewAnswer.renewed(leaseDuration: $0.leaseDuration) }
+            for row in 0..<result.rowCount {
+                guard let number = result.integer(row, 1), answers.indices.contains(Int(number) - 1) else { continue }
+                answers[Int(number) - 1] = .lost(try? result.record(row, from: 2, isDoubted: false))
+            }
+            return answers
+        }
+    }
+
+    private func releaseOnce(_ requests: [ReleaseRequest]) async throws -> [ReleaseAnswer] {
+        let timeout = requests.lazy.map(\.timeout).min() ?? attemptTimeout
+        var parameters = PostgresParameters()
+        parameters.add(texts: requests.map(\.group.name))
+        parameters.add(nonces: requests.map(\.nonce))
+        parameters.add(integers: requests.map(\.term))
+        return try await run({ $0.release }, parameters, timeout) { result in
+            var answers = requests.map { _ in ReleaseAnswer.notHeld }
+            for row in 0..<result.rowCount {
+                guard let number = result.integer(row, 1), answers.indices.contains(Int(number) - 1) else { continue }
+                answers[Int(number) - 1] = .released
+            }
+            return answers
+        }
+    }
+
+    // MARK: - Statements
+
+    /// Runs a statement whose answer begins with the server's time in every row.
+    private func run<Answer: Sendable>(
+        _ query: @escaping PostgresLink.Text,
+        _ parameters: PostgresParameters,
+        _ timeout: Duration,
+        _ read: @escaping @Sendable (PQResult) throws -> Answer
+    ) async throws -> Answer {
+        let statement: PostgresLink.Text = { query($0).with(parameters) }
+        let (answer, server, sent, received) = try await work.run(statement, timeout: timeout) { reply in
+            guard let server = reply.result.integer(0, 0) else {
+                throw ElectionError(.storeCorrupted, "the database gave an answer without its time")
+            }
+            return (try read(reply.result), server, reply.sent, reply.received)
+        }
+        let jump = clock.observe(
+            serverNanoseconds: server &* 1000,
+            sent: sent,
+            received: received,
+            longestLease: longestLease
+        )
+        if let jump { warnOfClock(jump) }
+        return answer
+    }
+
+    private static func naming(_ group: ElectionGroup, _ error: any Error) -> ElectionError {
+        let error = ElectionError.wrapping(error)
+        return ElectionError(error.code, error.message, group: group.name, cause: error.cause)
+    }
+
+    private func warnOfClock(_ jump: Duration) {
+        let seconds = Double(jump.wholeNanoseconds / 1_000_000) / 1000
+        warn(
+            ElectionError(
+                .storeUnsuitable,
+                "the clock of \(settings.place) jumped forward by \(seconds) s; until leases from before it are over, "
+                    + "each is watched for its whole time before it is taken over. Let its clock be slewed, not set"
+            )
+        )
+    }
+
+    func warn(_ error: ElectionError) {
+        settings.logger?.warning("\(error.message)")
+        subscribers.send(.warning(error))
+    }
+
+    // MARK: - Connections
+
+    /// Hears of each new connection for statements, once there is somebody to hear of it.
+    private func listenToWork() {
+        guard !isObservingWork else { return }
+        isObservingWork = true
+        work.assumeIsolated { work in
+            work.observe(onOpen: { [weak self] facts in
+                guard let self else { return }
+                self.assumeIsolated { $0.connected(facts) }
+            })
+        }
+    }
+
+    private func connected(_ facts: PostgresOpener.Facts) {
+        let unknown = [
+            facts.authority.tellsSystem ? nil : "its system identifier (GRANT EXECUTE ON FUNCTION pg_control_system())",
+            facts.authority.tellsTimeline ? nil : "its timeline",
+        ].compactMap(\.self)
+        guard !unknown.isEmpty, warnings.insert("authority").inserted else { return }
+        warn(
+            ElectionError(
+                .storeUnsuitable,
+                "\(settings.place) does not tell \(unknown.joined(separator: " and ")): a database that was restored or "
+                    + "replaced may go unnoticed, and may grant leases that are still relied on"
+            )
+        )
+    }
+
+    /// Listens to what others do, from now until nobody wants to know any more.
+    func startHints() {
+        listenToWork()
+        let push = push ?? PostgresPush(self, opener, testChannel: testChannel)
+        self.push = push
+        push.assumeIsolated { $0.start() }
+    }
+
+    var groupCount: Int { groups.count }
+    var statementCount: Int { work.assumeIsolated { $0.statementCount } }
+    var connectionAttempts: Int { work.assumeIsolated { $0.connectionAttempts } }
+
+    func shutDown() {
+        work.assumeIsolated { $0.close() }
+        push?.assumeIsolated { $0.shutDown() }
+    }
+}
+#endif

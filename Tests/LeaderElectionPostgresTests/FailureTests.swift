@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+#if Postgres
+internal import LeaderElection
+internal import Testing
+
+@testable internal import LeaderElectionPostgres
+
+struct FailureTests {
+    private var settings: PostgresSettings {
+        get throws {
+            try PostgresSettings(
+                uri: "postgres://app:hunter2@db:5432/app",
+                schema: "s",
+                table: "leader_election_lease",
+                channel: nil,
+                createTable: false,
+                quarantine: true,
+                logger: nil
+            )
+        }
+    }
+
+    @Test(arguments: [
+        ("28P01", ElectionError.Code.storeRefused, "password"), ("3D000", .storeRefused, "does not exist"),
+        ("42501", .storeRefused, "GRANT SELECT, INSERT, UPDATE ON \"s\".\"leader_election_lease\""),
+        ("25006", .storeRefused, "primary"), ("53300", .storeUnavailable, "max_connections"),
+        ("53100", .storeUnavailable, "disk"), ("57P01", .storeUnavailable, "tried again"),
+        ("57014", .timedOut, "time-out"), ("55P03", .timedOut, "locked"), ("40P01", .storeUnavailable, "order"),
+        ("42P01", .storeUnavailable, "gone"), ("XX000", .storeUnavailable, "log"),
+        ("99999", .storeUnavailable, "refused"),
+    ])
+    func aCodeOfTheServerBecomesAnErrorWithARemedy(_ state: String, _ code: ElectionError.Code, _ words: String) throws
+    {
+        let error = PQFailure(sqlState: state, message: "said the server").electionError(try settings)
+        #expect(error.code == code)
+        #expect(error.message.contains(words))
+        #expect(error.message.contains("\"app\" at db:5432"))
+        #expect(error.message.contains("SQLSTATE \(state): said the server"))
+        #expect(!error.message.contains("hunter2"))
+    }
+
+    @Test(arguments: [
+        ("FATAL:  password authentication failed for user \"app\"", ElectionError.Code.storeRefused, "password"),
+        ("fe_sendauth: no password supplied", .storeRefused, "password"),
+        ("FATAL:  no pg_hba.conf entry for host", .storeRefused, "pg_hba.conf"),
+        ("FATAL:  database \"app\" does not exist", .storeRefused, "create it"),
+        ("FATAL:  role \"app\" does not exist", .storeRefused, "user"),
+        ("could not translate host name \"db\" to address: Name or service not known", .storeUnavailable, "DNS"),
+        ("SSL error: certificate verify failed", .storeRefused, "sslrootcert"),
+        ("FATAL:  sorry, too many clients already", .storeUnavailable, "max_connections"),
+        ("FATAL:  the database system is starting up", .storeUnavailable, "tried again"),
+        ("session is read-only", .storeRefused, "primary"), ("timeout expired", .timedOut, "does not answer"),
+        ("Connection refused", .storeUnavailable, "cannot be reached"),
+    ])
+    func wordsOfLibpqBecomeAnErrorWithARemedy(_ message: String, _ code: ElectionError.Code, _ words: String) throws {
+        let error = PQFailure(message: message, isConnectionLost: true).electionError(try settings)
+        #expect(error.code == code)
+        #expect(error.message.contains(words))
+        #expect(error.message.contains("libpq: \(message)"))
+    }
+
+    @Test func missingTablesAreGivenAsStatements() throws {
+        let error = PQFailure(sqlState: PQFailure.State.noTable, message: "").electionError(try settings)
+        #expect(error.code == .storeRefused)
+        #expect(error.message.contains("CREATE TABLE IF NOT EXISTS \"s\".\"leader_election_lease\""))
+        #expect(error.message.contains("CREATE TABLE IF NOT EXISTS \"s\".\"leader_election_authority\""))
+    }
+
+    @Test func onlyWhatTouchesTheWholeConnectionEndsIt() {
+        for state in ["25006", "42P01", "57P01"] { #expect(PQFailure(sqlState: state, message: "").endsConnection) }
+        for state in ["42501", "40P01", "55P03", "23505", "53100"] {
+            #expect(!PQFailure(sqlState: state, message: "").endsConnection)
+        }
+        #expect(PQFailure(sqlState: nil, message: "").endsConnection)
+    }
+
+    @Test(arguments: [
+        ("r17:group", "group"), ("a1795232446677:a:b", "a:b"), ("r1:é", "é"), ("", nil), ("r1", nil), ("r1:", nil),
+    ])
+    func notificationsNameAGroup(_ payload: String, _ name: String?) throws {
+        #expect(PostgresPush.group(in: payload)?.name == name)
+    }
+}
+#endif
