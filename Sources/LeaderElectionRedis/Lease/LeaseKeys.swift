@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+#if Redis
+internal import LeaderElection
+
+/// The names of the keys that one script call can reach: in a cluster all of them lie in one slot.
+struct LeaseKeys: Sendable, Hashable {
+    let base: String
+
+    /// A hash: which server granted last, the longest lease, and before when nothing may be granted.
+    var authority: String { base + "authority" }
+    /// What the key of each lease begins with; the group's name follows as it is.
+    var leasePrefix: String { base + "lease:" }
+    /// Where grants and releases are published.
+    var channel: String { base + "changes" }
+
+    func lease(_ group: ElectionGroup) -> String { leasePrefix + group.name }
+
+    /// Keys that need not share a slot: `prefix:…`.
+    init(prefix: String) { base = prefix + ":" }
+
+    /// Keys of a cluster, all in one slot, `{prefix}:…`; braces of the prefix itself must not end the hash tag early.
+    init(tagging prefix: String) { base = "{\(Self.escaped(prefix))}:" }
+
+    /// Keys of a cluster that share the slot of a part: `prefix:{number}:…`.
+    init(prefix: String, part: Int) { base = "\(Self.escaped(prefix)):{\(part)}:" }
+
+    /// Which of so many parts a group belongs to; the same in every process, for ever.
+    static func part(of group: ElectionGroup, among count: Int) -> Int {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in group.name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+        return Int((hash ^ hash >> 32) % UInt64(count))
+    }
+
+    static func escaped(_ text: String) -> String {
+        var result = ""
+        for character in text.unicodeScalars {
+            switch character {
+            case "%": result += "%25"
+            case "{": result += "%7B"
+            case "}": result += "%7D"
+            default: result.unicodeScalars.append(character)
+            }
+        }
+        return result
+    }
+}
+
+/// Words of commands as bytes, without detours: thousands of them are written with every renewal.
+enum LeaseWord {
+    private static let digits = Array("0123456789abcdef".utf8)
+
+    static func nonce(_ nonce: Nonce) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
+            for index in 0..<16 {
+                buffer[index] = digits[Int(nonce.high >> (60 - 4 * UInt64(index)) & 15)]
+                buffer[16 + index] = digits[Int(nonce.low >> (60 - 4 * UInt64(index)) & 15)]
+            }
+            count = 32
+        }
+    }
+
+    static func nonce(_ nonce: Nonce?) -> [UInt8] { nonce.map { Self.nonce($0) } ?? [] }
+
+    static func number(_ value: some BinaryInteger) -> [UInt8] { Array(String(value).utf8) }
+
+    static func number(_ value: Int64?) -> [UInt8] { value.map { number($0) } ?? [] }
+
+    static func text(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+    /// Rounded up, so that the server never ends a lease before its holder does.
+    static func milliseconds(_ duration: Duration) -> [UInt8] { number(duration.wholeMilliseconds) }
+}
+
+extension Duration {
+    /// Rounded up.
+    var wholeMilliseconds: Int64 {
+        let nanoseconds = wholeNanoseconds
+        return nanoseconds / 1_000_000 + (nanoseconds % 1_000_000 > 0 ? 1 : 0)
+    }
+}
+#endif

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#if Redis
+internal import LeaderElection
+internal import NIOCore
+
+/// One server, or whatever takes its place under its name.
+final class SingleTopology: RedisTopology {
+    private let link: RedisLink
+    private let dialPush: RedisLink.Dial
+
+    init(_ connector: RedisConnector, _ address: RedisSettings.Address, _ login: RedisConnector.Login) {
+        link = RedisLink(name: "\(address)", loop: connector.loop) { connector.open(address, login) }
+        var login = login
+        login.asksForInfo = false
+        dialPush = { [login] in connector.open(address, login) }
+    }
+
+    func node(forKey key: String) async throws -> any RedisNode { link }
+
+    func slot(ofKey key: String) -> Int { 0 }
+
+    func nodes() async throws -> [any RedisNode] { [link] }
+
+    func publishCommand(for server: RedisServerInfo) -> String { "PUBLISH" }
+
+    func subscribe(
+        channel: String,
+        _ receive: @escaping @Sendable (RedisPush) -> Void
+    ) -> any RedisSubscription {
+        RedisPushLink.start(name: link.name, channel, loop: link.loop, dial: dialPush, receive)
+    }
+
+    func close() { link.loop.execute { [link] in link.assumeIsolated { $0.close() } } }
+}
+#endif
