@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#if ZooKeeper
+internal import LeaderElection
+
+/// What this session knows of one group's queue.
+struct GroupQueue {
+    /// A place of one nonce in the queue.
+    struct Place {
+        enum Phase {
+            /// The node was asked for; the answer is under way.
+            case creating
+            /// The node was asked for, and no answer came.
+            case unsure
+            case queued(Contender, term: Int64)
+        }
+
+        var phase = Phase.creating
+        /// What the node was asked to hold.
+        let data: [UInt8]
+        var lastAsked: ElectionInstant
+        /// Set once the lease was granted: when the engine will have ended it, unless it is renewed.
+        var grantedUntil: ElectionInstant?
+        /// Given up: to be deleted as soon as it is known what there is.
+        var isWithdrawn = false
+        var attempts = 0
+        /// Who waits until it is known whether there is a node.
+        var onCreated: [() -> Void] = []
+
+        var node: Contender? {
+            if case .queued(let node, _) = phase { node } else { nil }
+        }
+
+        var term: Int64? {
+            if case .queued(_, let term) = phase { term } else { nil }
+        }
+    }
+
+    /// A request to be answered as soon as the place is known.
+    struct Ask {
+        let nonce: Nonce
+        /// When the call came in: never earlier than what the engine reckons from.
+        let arrival: ElectionInstant
+        /// When the caller gives up.
+        let deadline: ElectionInstant
+        let answer: (AcquireAnswer) -> Void
+    }
+
+    var places: [Nonce: Place] = [:]
+    /// Who leads, as of the last look.
+    var leader: (node: Contender, record: LeaseRecord)?
+    /// Whether nothing has happened since the last look that we were to be told of.
+    var isCurrent = false
+    /// Requests that the next look will answer.
+    var asks: [Ask] = []
+    /// Requests that the look under way will answer.
+    var running: [Ask] = []
+    var looks = 0
+    /// What the look under way reads of nodes, and how many answers it still waits for.
+    var reading: (id: UInt64, missing: Int) = (0, 0)
+    /// When a hint was sent that nobody has followed yet.
+    var hinted: ElectionInstant?
+
+    func nonce(of node: Contender) -> Nonce? {
+        guard let nonce = node.nonce, places[nonce]?.node == node else { return nil }
+        return nonce
+    }
+}
+#endif

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#if ZooKeeper
+internal import LeaderElection
+
+extension ZooKeeperStore {
+    private var interval: Duration { (session?.ledger?.timeout ?? .seconds(10)) / 6 }
+
+    /// Writes a sign of life, and calls back with the answer; calls that come meanwhile share it.
+    func heartbeat(_ then: @escaping (ZooKeeperReply) -> Void) {
+        heartbeatWaiters.append(then)
+        guard heartbeatUnderWay == nil else { return }
+        guard let session, let path = session.heartbeatPath else {
+            return tellHeartbeat(ZooKeeperReply(ZooKeeperCode.closing))
+        }
+        let sent = ElectionInstant.now
+        heartbeatUnderWay = sent
+        let inbox = session.inbox
+        nextHeartbeat = sent + interval
+        // A peer that is silent is not waited for: another server may know the session as well.
+        later(interval) {
+            guard let session = self.session, session.inbox === inbox, session.isConnected,
+                self.heartbeatUnderWay == sent
+            else { return }
+            session.handle.breakConnection()
+        }
+        send(.beat(path), isUrgent: true) { reply in
+            guard self.session?.inbox === inbox else { return self.tellHeartbeat(reply) }
+            self.heartbeatUnderWay = nil
+            switch reply.code {
+            case ZooKeeperCode.ok: self.session?.ledger?.acknowledged(sent: sent, received: .now)
+            // Somebody deleted it: it is made again for the next call.
+            case ZooKeeperCode.noNode: self.session?.heartbeatPath = nil
+            default: break
+            }
+            self.tellHeartbeat(reply)
+        }
+    }
+
+    private func tellHeartbeat(_ reply: ZooKeeperReply) {
+        let waiting = heartbeatWaiters
+        heartbeatWaiters = []
+        for then in waiting { then(reply) }
+    }
+
+    /// Answers a request that is first in its queue, for as long as the session is certain to live.
+    func grant(_ group: ElectionGroup, _ ask: GroupQueue.Ask) {
+        guard let ledger = session?.ledger else { return ask.answer(.unknown(causeOfSilence)) }
+        if let refusal = session?.refusal { return ask.answer(.unknown(refusal)) }
+        let lease = ledger.leaseDuration(requested: ask.arrival)
+        let regular = ledger.regularLease(heartbeatInterval: interval)
+        if lease >= max(regular, ledger.timeout / 2) { return grant(group, ask, lease) }
+        // The proof is old: another write may bring a newer one.
+        heartbeat { reply in
+            guard reply.code == ZooKeeperCode.ok, let session = self.session, let ledger = session.ledger else {
+                return ask.answer(.unknown(self.settings.failure(reply.code, "keeping the session alive")))
+            }
+            let lease = ledger.leaseDuration(requested: ask.arrival)
+            if lease >= regular { return self.grant(group, ask, lease) }
+            // The session was just made or resumed. What was written now is a proof in a tick.
+            let tick = self.settings.tickTime + .milliseconds(2)
+            guard .now + tick * 1.5 < ask.deadline else {
+                let reason = "the session was just made or resumed, and is certain to live only once a tick has passed"
+                return ask.answer(.deferred(retryAfter: tick, reason: reason))
+            }
+            self.later(tick) {
+                guard self.session?.inbox === session.inbox else { return ask.answer(.unknown(self.causeOfSilence)) }
+                self.grant(group, ask)
+            }
+        }
+    }
+
+    /// Calls back after a while.
+    private func later(_ time: Duration, _ then: @escaping () -> Void) {
+        lastRequest += 1
+        let id = lastRequest
+        delayed[id] = then
+        _ = thread.schedule(at: .now + time) { [weak self] in
+            self?.assumeIsolated { $0.delayed.removeValue(forKey: id)?() }
+        }
+    }
+
+    private func grant(_ group: ElectionGroup, _ ask: GroupQueue.Ask, _ lease: Duration) {
+        guard let place = groups[group]?.places[ask.nonce], !place.isWithdrawn, let node = place.node,
+            let term = place.term
+        else { return ask.answer(.unknown(settings.slow)) }
+        let isNew = place.grantedUntil == nil
+        groups[group]?.places[ask.nonce]?.grantedUntil = ask.arrival + lease
+        nextExpiry = min(nextExpiry, ask.arrival + lease)
+        ask.answer(.granted(term: term, leaseDuration: lease))
+        if isNew { watchOwn(group, node) }
+        beatSoon()
+    }
+
+    // MARK: - What is due
+
+    /// Sees to it that heartbeats are sent, and that leases end, while there is something to keep.
+    func beatSoon() {
+        guard !groups.isEmpty else { return }
+        let due = max(min(nextHeartbeat, nextExpiry), .now + .milliseconds(20))
+        guard due < beatDue else { return }
+        beatTimer?.cancel()
+        beatDue = due
+        beatTimer = thread.schedule(at: due) { [weak self] in self?.assumeIsolated { $0.beat() } }
+    }
+
+    private func beat() {
+        beatDue = .distantFuture
+        let now = ElectionInstant.now
+        endWhatNobodyKeeps(at: now)
+        if let session, session.isConnected, session.heartbeatPath != nil, now >= nextHeartbeat, !groups.isEmpty {
+            heartbeat { _ in }
+        } else if let session, session.isConnected, session.heartbeatPath == nil {
+            prepare()
+        }
+        if nextHeartbeat <= now { nextHeartbeat = now + interval }
+        beatSoon()
+    }
+
+    /// The session goes on as long as this thread runs, even if the engine does not: a lease that is not renewed in
+    /// time, and a place that nobody claims, are given up so that others can lead.
+    private func endWhatNobodyKeeps(at now: ElectionInstant) {
+        nextExpiry = .distantFuture
+        let patience = max(session?.ledger?.timeout ?? .seconds(10), .seconds(2))
+        for (group, queue) in groups {
+            var isForgotten = false
+            if let hinted = queue.hinted, now - hinted > patience { isForgotten = true }
+            for (nonce, place) in queue.places where !place.isWithdrawn {
+                if let end = place.grantedUntil {
+                    guard end <= now else {
+                        nextExpiry = min(nextExpiry, end)
+                        continue
+                    }
+                } else if case .unsure = place.phase {
+                    guard now - place.lastAsked > patience * 2 else { continue }
+                } else {
+                    guard isForgotten, let hinted = queue.hinted, place.lastAsked < hinted else { continue }
+                }
+                withdraw(group, nonce) { _ in }
+            }
+        }
+    }
+}
+#endif

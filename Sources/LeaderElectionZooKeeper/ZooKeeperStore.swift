@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+#if ZooKeeper
+internal import ElectionStores
+internal import LeaderElection
+internal import Logging
+
+/// The verbs, and all that is known of the session; runs on a thread of its own.
+///
+/// Nothing here waits: requests are handed to the client library, and its answers come back through an inbox. Requests
+/// of one session are carried out in the order in which they are sent, which much of this relies on.
+actor ZooKeeperStore {
+    typealias Handler = (ZooKeeperReply) -> Void
+
+    nonisolated let settings: ZooKeeperSettings
+    nonisolated let thread = SerialThread(name: "election-zk")
+    /// Opening and closing handles may block for seconds.
+    nonisolated let opener = SerialThread(name: "election-zk-io")
+    nonisolated let subscribers = HintSubscribers()
+
+    // The session.
+    var phase = SessionPhase.closed(notBefore: .distantPast, cause: nil)
+    var openFailures = 0
+    /// What the last session was asked for.
+    var wantedTimeout: Duration?
+    /// Calls that wait for a session, with what to do once there is one.
+    var whenReady: [UInt64: (ElectionError?) -> Void] = [:]
+    var heartbeatWaiters: [(ZooKeeperReply) -> Void] = []
+    /// When the heartbeat was sent that is not answered yet.
+    var heartbeatUnderWay: ElectionInstant?
+    var beatTimer: SerialThread.Timer?
+    var beatDue = ElectionInstant.distantFuture
+    var nextHeartbeat = ElectionInstant.distantPast
+    /// No lease that was granted ends before.
+    var nextExpiry = ElectionInstant.distantFuture
+    var warnings: Set<String> = []
+    var isShutDown = false
+
+    /// What is to be done in a while.
+    var delayed: [UInt64: () -> Void] = [:]
+
+    // Requests.
+    var handlers: [UInt64: Handler] = [:]
+    var lastRequest: UInt64 = 0
+    var inFlight = 0
+    var backlog: [(operation: ZooKeeperOperation, handler: Handler)] = []
+    var backlogHead = 0
+    var sentCount = 0
+
+    // Queues.
+    var groups: [ElectionGroup: GroupQueue] = [:]
+    var watched: [UInt64: WatchedNode] = [:]
+    var watchIDs: [String: UInt64] = [:]
+    var watchedBytes = 0
+
+    private var expiries: [UInt64: () -> Void] = [:]
+    private var lastBatch: UInt64 = 0
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    init(_ settings: ZooKeeperSettings) {
+        self.settings = settings
+    }
+
+    // MARK: - Verbs
+
+    func acquire(_ requests: [AcquireRequest]) async -> [AcquireAnswer] {
+        let arrival = ElectionInstant.now
+        if let lease = requests.first?.leaseDuration { wantTimeout(settings.sessionTimeout ?? lease) }
+        return await answering(requests, timeout: { $0.timeout }, unknown: { .unknown($0) }) { batch in
+            for (index, request) in requests.enumerated() {
+                self.ask(request, arrival: arrival) { batch.settle(index, $0) }
+            }
+            var seen: Set<ElectionGroup> = []
+            for request in requests where seen.insert(request.group).inserted { self.look(request.group) }
+        }
+    }
+
+    func renew(_ requests: [RenewRequest]) async -> [RenewAnswer] {
+        let arrival = ElectionInstant.now
+        var answers: [RenewAnswer?] = requests.map {
+            holds($0.group, $0.nonce, $0.term) ? nil : .lost(leader($0.group))
+        }
+        guard answers.contains(where: { $0 == nil }) else { return answers.compactMap(\.self) }
+        let open = answers.indices.filter { answers[$0] == nil }
+        let renewed = await answering(open.map { requests[$0] }, timeout: { $0.timeout }, unknown: { .unknown($0) }) {
+            batch in
+            self.heartbeat { reply in
+                for (place, index) in open.enumerated() {
+                    batch.settle(place, self.renewal(of: requests[index], arrival, reply))
+                }
+            }
+        }
+        for (index, answer) in zip(open, renewed) { answers[index] = answer }
+        return answers.compactMap(\.self)
+    }
+
+    func release(_ requests: [ReleaseRequest]) async -> [ReleaseAnswer] {
+        // What is not in our table has no node of this session, and needs no server to say so.
+        let isOurs = requests.contains { groups[$0.group]?.places[$0.nonce] != nil }
+        guard isOurs else { return requests.map { _ in .notHeld } }
+        return await answering(requests, timeout: { $0.timeout }, unknown: { .unknown($0) }) { batch in
+            for (index, request) in requests.enumerated() {
+                guard let place = self.groups[request.group]?.places[request.nonce],
+                    request.term == nil || place.term == nil || place.term == request.term
+                else {
+                    batch.settle(index, .notHeld)
+                    continue
+                }
+                self.withdraw(request.group, request.nonce) { batch.settle(index, $0) }
+            }
+        }
+    }
+
+    func holders(of groups: [ElectionGroup]) async -> [HolderAnswer] {
+        await answering(groups, timeout: { _ in .seconds(2) }, unknown: { .unknown($0) }) { batch in
+            for (index, group) in groups.enumerated() { self.readHolder(group) { batch.settle(index, $0) } }
+        }
+    }
+
+    /// Runs `start` once there is a session, and returns when all answers are there or the time is up.
+    private func answering<Request, Answer: Sendable>(
+        _ requests: [Request],
+        timeout: (Request) -> Duration,
+        unknown: @escaping (ElectionError) -> Answer,
+        _ start: @escaping (AnswerBatch<Answer>) -> Void
+    ) async -> [Answer] {
+        guard !requests.isEmpty else { return [] }
+        let deadline = ElectionInstant.now + (requests.lazy.map(timeout).min() ?? .seconds(1))
+        return await withCheckedContinuation { continuation in
+            lastBatch += 1
+            let id = lastBatch
+            let timer = thread.schedule(at: deadline) { [weak self] in self?.assumeIsolated { $0.expire(id) } }
+            let batch = AnswerBatch<Answer>(requests.count) { answers in
+                timer.cancel()
+                self.expiries[id] = nil
+                self.whenReady[id] = nil
+                continuation.resume(returning: answers)
+            }
+            expiries[id] = { batch.settleRest(unknown(self.causeOfSilence)) }
+            ready(id) { error in
+                if let error { batch.settleRest(unknown(error)) } else if !batch.isComplete { start(batch) }
+            }
+        }
+    }
+
+    private func expire(_ id: UInt64) { expiries[id]?() }
+
+    // MARK: - Leases
+
+    private func holds(_ group: ElectionGroup, _ nonce: Nonce, _ term: Int64) -> Bool {
+        guard let place = groups[group]?.places[nonce], !place.isWithdrawn, place.grantedUntil != nil else {
+            return false
+        }
+        return place.term == term
+    }
+
+    /// The node by which this provider leads.
+    func leadingNode(of group: ElectionGroup, term: Int64) -> String? {
+        guard let place = groups[group]?.places.values.first(where: { $0.term == term }), !place.isWithdrawn,
+            place.grantedUntil != nil, let node = place.node
+        else { return nil }
+        return settings.path(group, node.name)
+    }
+
+    private func leader(_ group: ElectionGroup) -> LeaseRecord? {
+        guard let queue = groups[group], queue.isCurrent else { return nil }
+        return queue.leader?.record
+    }
+
+    private func renewal(of request: RenewRequest, _ arrival: ElectionInstant, _ reply: ZooKeeperReply) -> RenewAnswer {
+        guard holds(request.group, request.nonce, request.term) else { return .lost(leader(request.group)) }
+        guard reply.code == ZooKeeperCode.ok, let ledger = session?.ledger else {
+            return .unknown(settings.failure(reply.code, "keeping the session alive"))
+        }
+        let lease = ledger.leaseDuration(requested: arrival)
+        guard lease > .zero else { return .unknown(settings.slow) }
+        groups[request.group]?.places[request.nonce]?.grantedUntil = arrival + lease
+        return .renewed(leaseDuration: lease)
+    }
+
+    /// Closes everything, which ends the session and all that it holds.
+    func shutDown() {
+        isShutDown = true
+        dropSession(cause: nil, mustClose: true)
+        beatTimer?.cancel()
+    }
+}
+#endif
