@@ -9,21 +9,29 @@ let package = Package(
         .library(name: "LeaderElection", targets: ["LeaderElection"]),
         .library(name: "LeaderElectionFileSystem", targets: ["LeaderElectionFileSystem"]),
         .library(name: "LeaderElectionSQLite", targets: ["LeaderElectionSQLite"]),
+        .library(name: "LeaderElectionPostgres", targets: ["LeaderElectionPostgres"]),
+        .library(name: "LeaderElectionRedis", targets: ["LeaderElectionRedis"]),
+        .library(name: "LeaderElectionZooKeeper", targets: ["LeaderElectionZooKeeper"]),
         .library(name: "LeaderElectionTesting", targets: ["LeaderElectionTesting"]),
         .executable(name: "elect", targets: ["elect"]),
     ],
     traits: [
         .trait(name: "SQLite", description: "LeaderElectionSQLite; links the system's libsqlite3."),
+        .trait(name: "Postgres", description: "LeaderElectionPostgres; links the system's libpq."),
+        .trait(name: "Redis", description: "LeaderElectionRedis; links the system's libhiredis, uses SwiftNIO."),
+        .trait(name: "ZooKeeper", description: "LeaderElectionZooKeeper; links the system's libzookeeper_mt."),
         .trait(
             name: "ServiceLifecycle",
             description: "ElectionService conforms to Service and takes part in graceful shutdown."
         ),
-        .default(enabledTraits: ["SQLite", "ServiceLifecycle"]),
+        .default(enabledTraits: ["SQLite", "Postgres", "Redis", "ZooKeeper", "ServiceLifecycle"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.80.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.30.0"),
     ],
     targets: [
         // What users import.
@@ -48,7 +56,38 @@ let package = Package(
             dependencies: [
                 "LeaderElection",
                 "ElectionFiles",
+                "ElectionStores",
                 .target(name: "CElectionSQLite", condition: .when(traits: ["SQLite"])),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
+            name: "LeaderElectionPostgres",
+            dependencies: [
+                "LeaderElection",
+                "ElectionStores",
+                .target(name: "CElectionPQ", condition: .when(traits: ["Postgres"])),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
+            name: "LeaderElectionRedis",
+            dependencies: [
+                "LeaderElection",
+                "ElectionStores",
+                .target(name: "CElectionHiredis", condition: .when(traits: ["Redis"])),
+                .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["Redis"])),
+                .product(name: "NIOPosix", package: "swift-nio", condition: .when(traits: ["Redis"])),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["Redis"])),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
+            name: "LeaderElectionZooKeeper",
+            dependencies: [
+                "LeaderElection",
+                "ElectionStores",
+                .target(name: "CElectionZooKeeper", condition: .when(traits: ["ZooKeeper"])),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -59,6 +98,9 @@ let package = Package(
                 "LeaderElection",
                 "LeaderElectionFileSystem",
                 "LeaderElectionSQLite",
+                "LeaderElectionPostgres",
+                "LeaderElectionRedis",
+                "LeaderElectionZooKeeper",
                 "ElectionFiles",
                 "CElectCommand",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -70,10 +112,27 @@ let package = Package(
         // Shared by the stores that live in files: directory watches, advisory locks, kinds of file systems.
         .target(name: "ElectionFiles", dependencies: ["LeaderElection", "CElectionSystem"]),
         .target(name: "CElectionSystem"),
+        // Shared by the stores that keep leases as rows or keys: clocks of servers, listeners, text of metadata.
+        .target(name: "ElectionStores", dependencies: ["LeaderElection"]),
         .systemLibrary(
             name: "CElectionSQLite",
             pkgConfig: "sqlite3",
             providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite"])]
+        ),
+        .systemLibrary(
+            name: "CElectionPQ",
+            pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
+        ),
+        .systemLibrary(
+            // No pkgConfig: hiredis.pc holds a flag that the package manager prohibits and warns about.
+            name: "CElectionHiredis",
+            providers: [.apt(["libhiredis-dev"]), .brew(["hiredis"])]
+        ),
+        .systemLibrary(
+            // No pkgConfig: the library comes without a .pc file.
+            name: "CElectionZooKeeper",
+            providers: [.apt(["libzookeeper-mt-dev"]), .brew(["zookeeper"])]
         ),
 
         .testTarget(
@@ -82,7 +141,22 @@ let package = Package(
         ),
         .testTarget(
             name: "LeaderElectionSQLiteTests",
-            dependencies: ["LeaderElection", "LeaderElectionSQLite", "LeaderElectionTesting", "ElectionFiles"]
+            dependencies: [
+                "LeaderElection", "LeaderElectionSQLite", "LeaderElectionTesting", "ElectionFiles", "ElectionStores",
+            ]
+        ),
+        .testTarget(name: "ElectionStoresTests", dependencies: ["ElectionStores", "LeaderElection"]),
+        .testTarget(
+            name: "LeaderElectionPostgresTests",
+            dependencies: ["LeaderElection", "LeaderElectionPostgres", "ElectionStores", "LeaderElectionTesting"]
+        ),
+        .testTarget(
+            name: "LeaderElectionRedisTests",
+            dependencies: ["LeaderElection", "LeaderElectionRedis", "ElectionStores", "LeaderElectionTesting"]
+        ),
+        .testTarget(
+            name: "LeaderElectionZooKeeperTests",
+            dependencies: ["LeaderElection", "LeaderElectionZooKeeper", "ElectionStores", "LeaderElectionTesting"]
         ),
         // The engine in thousands of simulated worlds; see scripts/simulate.
         .target(
@@ -97,8 +171,38 @@ let package = Package(
         .testTarget(name: "ElectTests", dependencies: ["elect", "LeaderElection"]),
         .testTarget(
             name: "ElectCommandTests",
-            dependencies: ["elect"],
+            dependencies: ["elect", "IntegrationSupport"],
             path: "IntegrationTests/ElectCommandTests"
+        ),
+        // Real servers: where they are, how to break them.
+        .target(
+            name: "IntegrationSupport",
+            dependencies: ["LeaderElection", "ElectionSimulation"],
+            path: "IntegrationTests/IntegrationSupport"
+        ),
+        .testTarget(
+            name: "IntegrationSupportTests",
+            dependencies: ["IntegrationSupport"],
+            path: "IntegrationTests/IntegrationSupportTests"
+        ),
+        .testTarget(
+            name: "PostgresIntegrationTests",
+            dependencies: ["IntegrationSupport", "LeaderElectionPostgres", "LeaderElectionTesting", "elect"],
+            path: "IntegrationTests/PostgresIntegrationTests"
+        ),
+        .testTarget(
+            name: "RedisIntegrationTests",
+            dependencies: ["IntegrationSupport", "LeaderElectionRedis", "LeaderElectionTesting", "elect"],
+            path: "IntegrationTests/RedisIntegrationTests"
+        ),
+        .testTarget(
+            name: "ZooKeeperIntegrationTests",
+            dependencies: [
+                "IntegrationSupport", "LeaderElectionZooKeeper", "LeaderElectionTesting", "elect",
+                .target(name: "CElectionZooKeeper", condition: .when(traits: ["ZooKeeper"])),
+            ],
+            path: "IntegrationTests/ZooKeeperIntegrationTests",
+            exclude: ["kazoo_candidate.py", "CuratorCandidate.java"]
         ),
         .testTarget(
             name: "LeaderElectionTestingTests",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import Foundation
+import IntegrationSupport
 import Testing
 
 #if canImport(Glibc)

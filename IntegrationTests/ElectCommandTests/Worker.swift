@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import Foundation
+import IntegrationSupport
 
 /// A command as unpleasant as they come.
 ///
@@ -49,17 +50,5 @@ struct Worker {
     func started(_ count: Int) async throws -> [pid_t]? {
         guard try await eventually({ self.terms.count >= count }) else { return nil }
         return pids
-    }
-}
-
-enum Store: String, CaseIterable {
-    case file
-    case sqlite
-
-    func url(in directory: Directory) -> String {
-        switch self {
-        case .file: "file://\(directory.url.path)/store"
-        case .sqlite: "sqlite://\(directory.url.path)/store.db"
-        }
     }
 }

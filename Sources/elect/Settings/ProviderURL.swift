@@ -10,6 +10,10 @@ struct ProviderURL: Sendable, Equatable {
         case memory
         case directory(String)
         case database(String)
+        /// A whole URL, secrets included.
+        case postgres(String)
+        case redis(String)
+        case zookeeper(String)
     }
 
     let store: Store
@@ -35,6 +39,9 @@ struct ProviderURL: Sendable, Equatable {
                 )
             }
             store = .database(path)
+        case "postgres", "postgresql": store = .postgres(text)
+        case let scheme where scheme.hasPrefix("redis"): store = .redis(text)
+        case "zookeeper": store = .zookeeper(text)
         case let scheme:
             throw CommandFailure.usage("\(source): \"\(Self.safe(scheme)):\" is not a known store; use \(Self.forms)")
         }
@@ -50,11 +57,16 @@ struct ProviderURL: Sendable, Equatable {
             case .directory(let path):
                 try FileSystemElectionProvider(directory: path, createDirectory: !readOnly, logger: logger)
             case .database(let path): try Self.sqlite(path, readOnly: readOnly, logger: logger)
+            case .postgres(let url): try Self.postgres(url, readOnly: readOnly, logger: logger)
+            case .redis(let url): try Self.redis(url, readOnly: readOnly, logger: logger)
+            case .zookeeper(let url): try Self.zookeeper(url, readOnly: readOnly, logger: logger)
             }
         }
     }
 
-    private static let forms = "memory:, file:///directory or sqlite:///file.db"
+    private static let forms =
+        "memory:, file:///directory, sqlite:///file.db, "
+        + "postgres://user@host/database, redis://host or zookeeper://host:port/root"
 
     private static func path(
         _ rest: Substring,
