@@ -14,6 +14,8 @@ let package = Package(
                 "CBenchmark",
                 .product(name: "LeaderElection", package: "swift-leader-election"),
                 .product(name: "LeaderElectionFileSystem", package: "swift-leader-election"),
+                .product(name: "LeaderElectionPostgres", package: "swift-leader-election"),
+                .product(name: "LeaderElectionRedis", package: "swift-leader-election"),
                 .product(name: "LeaderElectionSQLite", package: "swift-leader-election"),
             ],
             swiftSettings: [

@@ -2,6 +2,7 @@
 
 internal import Foundation
 internal import LeaderElection
+internal import Synchronization
 
 /// Worker processes that compete for one group, and what they say in one stream.
 final class Fleet {
@@ -15,14 +16,16 @@ final class Fleet {
     private let path: String
     private let groups: Int
     private let lease: Int
+    private let prefix = "bench-\(UInt32.random(in: 0 ... .max))-"
     private let words: AsyncStream<Word>
     private let said: AsyncStream<Word>.Continuation
+    private let heard = Heard.All([:])
     private(set) var children: [Int: ChildProcess] = [:]
     private var lastWorker = 0
 
     /// - Parameters:
-    ///   - store: `file` or `sqlite`.
-    ///   - path: where the store is.
+    ///   - store: `file`, `sqlite`, `postgres` or `redis`.
+    ///   - path: where the store is: a file, a directory, or a URL.
     init(store: String, path: String, groups: Int = 1, lease: Int = 10) {
         self.store = store
         self.path = path
@@ -38,11 +41,15 @@ final class Fleet {
     func start(candidates: Int = 1) throws -> Int {
         lastWorker += 1
         let worker = lastWorker
-        let child = try ChildProcess(arguments: ["worker", store, path, "\(groups)", "\(candidates)", "\(lease)"]) {
-            [said] line in
+        let child = try ChildProcess(arguments: [
+            "worker", store, path, "\(groups)", "\(candidates)", "\(lease)", prefix,
+        ]) {
+            [said, heard] line in
             let parts = line.split(separator: " ")
             guard let kind = parts.first else { return }
-            said.yield(Word(worker: worker, kind: kind, instant: parts.count > 1 ? Int64(parts[1]) ?? 0 : 0))
+            let word = Word(worker: worker, kind: kind, instant: parts.count > 1 ? Int64(parts[1]) ?? 0 : 0)
+            if kind == "renewed" || kind == "lost" { heard.withLock { $0[worker, default: Heard()].add(word) } }
+            said.yield(word)
         }
         children[worker] = child
         return worker
@@ -54,6 +61,12 @@ final class Fleet {
         throw Usage(description: "the workers ended")
     }
 
+    /// Until when a worker's leadership is valid by its last renewal; nil before the first.
+    func validUntil(_ worker: Int) -> Int64? { heard.withLock { $0[worker]?.validUntil } }
+
+    /// How many terms a worker has lost.
+    func losses(_ worker: Int) -> Int { heard.withLock { $0[worker]?.losses ?? 0 } }
+
     func kill(_ worker: Int) {
         children.removeValue(forKey: worker)?.signal(SIGKILL)
     }
@@ -61,5 +74,23 @@ final class Fleet {
     func end() {
         for child in children.values { child.signal(SIGKILL) }
         children = [:]
+    }
+}
+
+/// What a worker has said last, for those who do not read along.
+private struct Heard: Sendable {
+    final class All: Sendable {
+        private let state: Mutex<[Int: Heard]>
+        init(_ workers: [Int: Heard]) { state = Mutex(workers) }
+        func withLock<Result: Sendable>(_ body: (inout [Int: Heard]) -> Result) -> Result {
+            state.withLock { body(&$0) }
+        }
+    }
+
+    var validUntil: Int64?
+    var losses = 0
+
+    mutating func add(_ word: Fleet.Word) {
+        if word.kind == "lost" { losses += 1 } else { validUntil = word.instant }
     }
 }

@@ -16,9 +16,14 @@ struct Options {
         }
     }
 
-    static let names = ["machine", "read", "memory", "many", "file", "sqlite", "rounds"]
+    static let names = ["machine", "read", "memory", "many", "file", "sqlite", "rounds", "postgres", "redis", "soak"]
 
-    func includes(_ name: String) -> Bool { only.isEmpty || only.contains(name) }
+    /// What takes so long, or needs so much around it, that it is measured only when it is named.
+    static let onlyWhenNamed: Set = ["postgres", "redis", "soak"]
+
+    func includes(_ name: String) -> Bool {
+        only.isEmpty ? !Self.onlyWhenNamed.contains(name) : only.contains(name)
+    }
 
     var readSamples: Int { isQuick ? 200 : 2_000 }
     /// About a millisecond: short enough that most samples are not interrupted.
@@ -29,6 +34,10 @@ struct Options {
     var waiting: [Int] { waitingOnly }
     var waitingOnly = [2, 20, 100]
     var manyGroups: Int { 10_000 }
+    /// Each of them takes a lease.
+    var serverCrashes: Int { isQuick ? 3 : 10 }
+    var roundTrips: Int { isQuick ? 500 : 5_000 }
+    var soakSeconds: Int { isQuick ? 60 : 600 }
     var idleSeconds: Int { isQuick ? 10 : 30 }
 }
 

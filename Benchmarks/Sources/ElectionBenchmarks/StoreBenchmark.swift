@@ -3,12 +3,14 @@
 internal import Foundation
 internal import LeaderElection
 
-/// Hand-over between processes, over files and in SQLite.
+/// Hand-over between processes, over files, in SQLite, and on servers.
 struct StoreBenchmark {
     let name: String
     let store: String
     /// Milliseconds.
     let target: Double
+    /// Where the server is; nil for a store in files of its own.
+    var url: String?
 
     func run(_ options: Options, _ report: inout Report) async throws {
         Report.heading("\(name): stop() of the leader to `acquired` of the next, in another process or the same")
@@ -18,6 +20,7 @@ struct StoreBenchmark {
             let label = "\(name), \(waiting) waiting, \(processes) processes"
             report.add(label, samples, unit: "ms", target: target)
         }
+        if url != nil { return try await serverCrashes(options, &report) }
         Report.heading("\(name): kill -9 of the leader's process to `acquired` of the next; one candidate a process")
         for waiting in [2, 20] {
             let samples = try await crashes(options.crashes, processes: waiting + 1)
@@ -51,6 +54,35 @@ struct StoreBenchmark {
             let word = try await fleet.next { $0.kind == "stopping" || $0.kind == "acquired" }
             if word.kind == "stopping" { stopping = word.instant } else { acquired = word }
             if let stopping, let acquired { return (acquired.worker, Double(acquired.instant - stopping) / 1e6) }
+        }
+    }
+
+    /// Nobody tells a server that a process has died: the next one leads when the lease ends, and not much later.
+    private func serverCrashes(_ options: Options, _ report: inout Report) async throws {
+        Report.heading("\(name): kill -9 of the leader's process to `acquired` of the next, lease 3 s")
+        for waiting in [2, 20] {
+            var (times, late): ([Double], [Double]) = ([], [])
+            try await withStore { path in
+                let fleet = Fleet(store: store, path: path, lease: 3)
+                defer { fleet.end() }
+                var leader = try await start(fleet, waiting + 1, candidates: waiting + 1)
+                for _ in 0..<options.serverCrashes {
+                    _ = try await fleet.next { $0.kind == "renewed" && $0.worker == leader }
+                    try await Task.sleep(for: .milliseconds(Int.random(in: 0..<900)))
+                    let killed = SystemClock().now.nanoseconds
+                    fleet.kill(leader)
+                    let word = try await fleet.next { $0.kind == "acquired" }
+                    // Valid for T(1 - 2 * 0.001) - max(100 ms, T/20) from the request on; the store holds it for T.
+                    let end = (fleet.validUntil(leader) ?? 0) + 6_000_000 + 150_000_000
+                    times.append(Double(word.instant - killed) / 1e9)
+                    late.append(Double(word.instant - end) / 1e6)
+                    leader = word.worker
+                    let added = try fleet.start()
+                    _ = try await fleet.next { $0.kind == "ready" && $0.worker == added }
+                }
+            }
+            report.add("\(name), kill -9, \(waiting) waiting", Samples(times), unit: "s")
+            report.add("\(name), after the end of the lease", Samples(late), unit: "ms", target: 20)
         }
     }
 
@@ -90,7 +122,8 @@ struct StoreBenchmark {
     }
 
     private func withStore<Result>(_ body: (String) async throws -> Result) async throws -> Result {
-        try await withTemporaryDirectory { directory in
+        if let url { return try await body(url) }
+        return try await withTemporaryDirectory { directory in
             try await body(store == "file" ? directory : directory + "/election.db")
         }
     }

@@ -3,36 +3,42 @@
 internal import Foundation
 internal import LeaderElection
 internal import LeaderElectionFileSystem
+internal import LeaderElectionPostgres
+internal import LeaderElectionRedis
 internal import LeaderElectionSQLite
 internal import Synchronization
 
 /// A process that hosts candidates for the benchmark; told by lines, it answers in lines of words.
 ///
 /// Orders: `stop` stops the leader among the candidates and adds a fresh one in its place. Answers: `ready`,
-/// `acquired INSTANT`, `stopping INSTANT`, `renewed`, each instant in nanoseconds of the boot clock.
+/// `acquired INSTANT`, `stopping INSTANT`, `renewed DEADLINE`, `lost`, each instant in nanoseconds of the boot clock.
 struct Worker {
     let store: String
     let path: String
     let groups: Int
     let candidates: Int
     let lease: Duration
+    /// What the groups' names begin with: a store that outlives its candidates remembers them.
+    let prefix: String
 
     init(arguments: [String]) throws {
-        guard arguments.count == 5, let groups = Int(arguments[2]), let candidates = Int(arguments[3]),
+        guard arguments.count == 6, let groups = Int(arguments[2]), let candidates = Int(arguments[3]),
             let lease = Int(arguments[4])
-        else { throw Usage(description: "a worker needs store, path, groups, candidates and lease") }
+        else { throw Usage(description: "a worker needs store, path, groups, candidates, lease and prefix") }
         store = arguments[0]
         path = arguments[1]
         self.groups = groups
         self.candidates = candidates
         self.lease = .seconds(lease)
+        prefix = arguments[5]
     }
 
     func run() async throws {
-        if store == "file" {
-            try await run(on: .fileSystem(directory: path))
-        } else {
-            try await run(on: .sqlite(path: path))
+        switch store {
+        case "file": try await run(on: .fileSystem(directory: path))
+        case "sqlite": try await run(on: .sqlite(path: path))
+        case "postgres": try await run(on: .postgres(path))
+        default: try await run(on: .redis(path))
         }
     }
 
@@ -42,7 +48,7 @@ struct Worker {
         try await withThrowingDiscardingTaskGroup { tasks in
             func join(_ group: Int) throws {
                 let election = try ElectionService(
-                    "group-\(group)",
+                    "\(prefix)\(group)",
                     provider: provider,
                     configuration: ElectionConfiguration(leaseDuration: lease)
                 )
@@ -83,7 +89,8 @@ private final class Host: Sendable {
             case .acquired:
                 state.withLock { $0.leader = election }
                 if tellsTerms { printLine("acquired \(event.instant.nanoseconds)") }
-            case .renewed: if tellsRenewals { printLine("renewed") }
+            case .renewed: if tellsRenewals { printLine("renewed \(event.validUntil?.nanoseconds ?? 0)") }
+            case .lost: if !tellsTerms { printLine("lost") }
             default: break
             }
             if !isSettled, event.leader != nil {

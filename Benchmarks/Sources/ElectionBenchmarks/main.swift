@@ -24,6 +24,15 @@ do {
         try await StoreBenchmark(name: "SQLite", store: "sqlite", target: 5).run(options, &report)
     }
     if options.includes("rounds") { try await RoundsBenchmark.run(options, &report) }
+    for server in Server.allCases where options.includes(server.rawValue) {
+        try await StoreBenchmark(name: server.name, store: server.rawValue, target: server.handOver, url: server.url())
+            .run(options, &report)
+        try await RoundTripBenchmark(server: server).run(options, &report)
+        try await ServerGroupsBenchmark(server: server).run(options, &report)
+    }
+    if options.includes("soak") {
+        for server in Server.allCases { try await ServerGroupsBenchmark(server: server).soak(options, &report) }
+    }
     print(report.missed.isEmpty ? "\nevery target met" : "\nmissed: \(report.missed.joined(separator: "; "))")
 } catch {
     print("bench: \(error)")
