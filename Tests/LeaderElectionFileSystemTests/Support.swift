@@ -36,7 +36,7 @@ struct Contender {
             nonce: nonce,
             previousNonce: previous,
             leaseDuration: lease,
-            timeout: .seconds(1)
+            timeout: .seconds(60)
         )
         return try await only(provider.acquire([request]))
     }
@@ -47,13 +47,13 @@ struct Contender {
             nonce: nonce,
             term: term,
             leaseDuration: .seconds(10),
-            timeout: .seconds(1)
+            timeout: .seconds(60)
         )
         return try await only(provider.renew([request]))
     }
 
     func release(_ group: ElectionGroup, _ nonce: Nonce, _ term: Int64?) async throws -> ReleaseAnswer {
-        let request = ReleaseRequest(group: group, nonce: nonce, term: term, timeout: .seconds(1))
+        let request = ReleaseRequest(group: group, nonce: nonce, term: term, timeout: .seconds(60))
         return try await only(provider.release([request]))
     }
 

@@ -51,7 +51,7 @@ struct ChangeHintTests {
         let new = Contender("new", try directory.provider(clock: clock))
         var hints = await Hints(of: old.provider)
         #expect(try await old.acquire(group).term != nil)
-        clock.advance(by: .seconds(10))
+        clock.advance(by: .lease)
         #expect(try await new.acquire(group).term != nil)
         #expect(await hints.next() == .changed(group))
     }

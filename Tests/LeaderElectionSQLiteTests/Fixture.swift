@@ -75,6 +75,13 @@ final class StoppedClock: ElectionClock {
     }
 }
 
+extension Duration {
+    /// So long that no lease ends by itself in a test that runs on the real clock, however busy the machine.
+    static let lease: Duration = .seconds(600)
+    /// So long that no call that is to succeed can time out.
+    static let patience: Duration = .seconds(60)
+}
+
 /// A candidate with its lease, as the engine would keep it.
 struct Contender {
     let provider: SQLiteElectionProvider
@@ -90,8 +97,8 @@ struct Contender {
         _ group: ElectionGroup,
         previous: Nonce? = nil,
         observed: LeaseVersion? = nil,
-        lease: Duration = .seconds(10),
-        timeout: Duration = .seconds(10)
+        lease: Duration = .lease,
+        timeout: Duration = .patience
     ) async throws -> AcquireAnswer {
         let request = AcquireRequest(
             group: group,
@@ -110,14 +117,14 @@ struct Contender {
             group: group,
             nonce: nonce ?? self.nonce,
             term: term,
-            leaseDuration: .seconds(10),
-            timeout: .seconds(10)
+            leaseDuration: .lease,
+            timeout: .patience
         )
         return try await provider.renew([request])[0]
     }
 
     func release(_ group: ElectionGroup, term: Int64?) async throws -> ReleaseAnswer {
-        let request = ReleaseRequest(group: group, nonce: nonce, term: term, timeout: .seconds(10))
+        let request = ReleaseRequest(group: group, nonce: nonce, term: term, timeout: .patience)
         return try await provider.release([request])[0]
     }
 

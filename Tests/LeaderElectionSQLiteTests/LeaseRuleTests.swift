@@ -49,11 +49,11 @@ struct LeaseRuleTests {
         switch situation {
         case .alive, .otherDomain: break
         case .released: #expect(try await holder.release(group, term: first).isReleased)
-        case .expired, .otherDomainExpired: clock.advance(by: .seconds(10))
+        case .expired, .otherDomainExpired: clock.advance(by: .lease)
         case .ownNonce: challenger.nonce = holder.nonce
         case .ownNonceExpired:
             challenger.nonce = holder.nonce
-            clock.advance(by: .seconds(10))
+            clock.advance(by: .lease)
         case .previousNonce: previous = holder.nonce
         case .foreignPrevious: previous = Nonce()
         case .observed, .otherDomainObserved: observed = LeaseVersion(term: first, sequence: 1)
@@ -68,15 +68,15 @@ struct LeaseRuleTests {
             let record = try #require(try await challenger.holder(group).record)
             #expect(record.term == term)
             #expect(record.holder.id == "challenger")
-            #expect(record.remaining == .seconds(10))
+            #expect(record.remaining == .lease)
             #expect(record.version != LeaseVersion(term: first, sequence: 1))
         } else {
             let record = try #require(answer.record)
             #expect(record.holder == holder.candidate)
             #expect(record.version == LeaseVersion(term: first, sequence: 1))
             #expect(record.isObserverTimed == isElsewhere)
-            #expect(record.remaining == (isElsewhere ? nil : .seconds(10)))
-            #expect(record.leaseDuration == .seconds(10))
+            #expect(record.remaining == (isElsewhere ? nil : .lease))
+            #expect(record.leaseDuration == .lease)
             #expect(provider.writeTransactions == before, "a candidate that waits must not write")
         }
     }
@@ -93,7 +93,7 @@ struct LeaseRuleTests {
         let answer: RenewAnswer
         switch obstacle {
         case .timeIsUp:
-            clock.advance(by: .seconds(10))
+            clock.advance(by: .lease)
             answer = try await holder.renew(group, term: term)
         case .released:
             #expect(try await holder.release(group, term: term).isReleased)
@@ -114,8 +114,8 @@ struct LeaseRuleTests {
         let term = try #require(try await old.acquire(group).term)
         clock.advance(by: .nanoseconds(9_999_999_999))
         #expect(try await old.renew(group, term: term).isRenewed)
-        #expect(try await old.holder(group).record?.remaining == .seconds(10))
-        clock.advance(by: .seconds(10))
+        #expect(try await old.holder(group).record?.remaining == .lease)
+        clock.advance(by: .lease)
         #expect(try await new.acquire(group).term ?? 0 > term)
         #expect(try await old.renew(group, term: term).newHolder?.holder == new.candidate)
     }
@@ -201,7 +201,7 @@ struct LeaseRuleTests {
                     candidate: candidate,
                     nonce: nonce,
                     leaseDuration: .seconds(60),
-                    timeout: .seconds(10)
+                    timeout: .patience
                 )
             }
         )
@@ -211,7 +211,7 @@ struct LeaseRuleTests {
                 nonce: lease.1,
                 term: try #require(answer.term),
                 leaseDuration: .seconds(60),
-                timeout: .seconds(10)
+                timeout: .patience
             )
         }
         let before = provider.writeTransactions

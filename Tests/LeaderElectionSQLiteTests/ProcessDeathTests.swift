@@ -60,7 +60,7 @@ struct ProcessDeathTests {
         try await giveLeases(of: leader, to: process.name)
 
         let waiting = Contender("waiting", try directory.provider(clock: clock))
-        #expect(try await waiting.acquire(group).record?.remaining == .seconds(10))
+        #expect(try await waiting.acquire(group).record?.remaining == .lease)
         var hints = await Hints(of: waiting.provider)
         process.kill()
         #expect(await hints.next() == .changed(group))
@@ -82,7 +82,7 @@ struct ProcessDeathTests {
         process.stop()
         let waiting = Contender("waiting", try directory.provider(clock: clock))
         #expect(try await waiting.acquire(group).record != nil)
-        clock.advance(by: .seconds(10))
+        clock.advance(by: .lease)
         #expect(try await waiting.acquire(group).term ?? 0 > term)
         #expect(try await leader.renew(group, term: term).isLost)
     }

@@ -106,8 +106,8 @@ struct StoreFailureTests {
                 group: group,
                 candidate: contender.candidate,
                 nonce: Nonce(),
-                leaseDuration: .seconds(10),
-                timeout: .seconds(10)
+                leaseDuration: .lease,
+                timeout: .patience
             )
         }
         let answers = try await contender.provider.acquire(requests)
