@@ -5,7 +5,7 @@ let package = Package(
     name: "election-samples",
     platforms: [.macOS(.v15)],
     dependencies: [
-        .package(name: "swift-leader-election", path: "../"),
+        .package(name: "swift-leader-election", path: "../", traits: ["SQLite", "ServiceLifecycle"]),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-async-algorithms.git", from: "1.0.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
