@@ -5,8 +5,7 @@ import Testing
 
 @testable import LeaderElectionZooKeeper
 
-/// SAFETY 3.4, scenario 17: a leader is served by a server that loses the ensemble's leader. It steps down before that
-/// leader ends its session, and then another candidate gets the group.
+/// SAFETY 3.4, scenario 17: the server that serves a leader loses the ensemble's leader, which ends the session later.
 @Suite(.needsOwn(.zookeeperEnsemble), .serialized, .timeLimit(.minutes(3)))
 struct PartitionTests {
     private static let lease: Int64 = 3_000_000_000
