@@ -17,6 +17,7 @@ let package = Package(
                 .product(name: "LeaderElectionPostgres", package: "swift-leader-election"),
                 .product(name: "LeaderElectionRedis", package: "swift-leader-election"),
                 .product(name: "LeaderElectionSQLite", package: "swift-leader-election"),
+                .product(name: "LeaderElectionZooKeeper", package: "swift-leader-election"),
             ],
             swiftSettings: [
                 .enableUpcomingFeature("ExistentialAny"),

@@ -17,6 +17,8 @@ import Testing
     @Test(.needs(.redisQuorum)) func aQuorumOfRedisElects() async throws { try await elects(over: .redisQuorum) }
     @Test(.needs(.valkey)) func valkeyElects() async throws { try await elects(over: .valkey) }
 
+    @Test(.needs(.zookeeper)) func zookeeperElects() async throws { try await elects(over: .zookeeper) }
+
     private func elects(over backend: Backend) async throws {
         let directory = try Directory()
         let candidate = try ElectCandidate(

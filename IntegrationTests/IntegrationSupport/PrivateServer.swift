@@ -73,6 +73,12 @@ package struct PrivateServer: Sendable {
     /// What it wrote since it was made.
     package func log(_ names: String...) async throws -> String { try await run("logs", names) }
 
+    /// Has one server of a ZooKeeper ensemble reach others, while they lead, through a port, from its next start on.
+    package func route(_ name: String, _ ports: [Int: UInt16]) async throws {
+        let routes = ports.map { "\($0.key)=\($0.value)" }
+        try await Script.servers(["--instance", instance, "route", name] + routes)
+    }
+
     /// Of each ZooKeeper server what it is now; nothing for one that does not serve.
     package func modes() async throws -> [String: String] {
         let lines = try await run("mode", []).split(separator: "\n").map { $0.split(separator: " ") }

@@ -8,7 +8,7 @@ package enum Repository {
         .deletingLastPathComponent()
 
     /// Where `scripts/servers` keeps what it has.
-    static var servers: URL {
+    package static var servers: URL {
         if let given = ProcessInfo.processInfo.environment["ELECTION_SERVERS_DIR"], !given.isEmpty {
             return URL(filePath: given)
         }

@@ -7,11 +7,7 @@ import Testing
 @testable import LeaderElectionZooKeeper
 
 /// One queue for candidates of ours and of Curator, the client that Java programs use.
-@Suite(
-    .needs(.zookeeper),
-    .enabled(if: OtherClient.hasCurator, OtherClient.howToInstallCurator),
-    .timeLimit(.minutes(2))
-)
+@Suite(.needs(.zookeeper), .needsOther("Curator", OtherClient.hasCurator), .timeLimit(.minutes(2)))
 struct CuratorTests {
     private let ensemble = Ensemble(.zookeeper)
 

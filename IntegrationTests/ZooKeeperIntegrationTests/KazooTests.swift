@@ -8,7 +8,7 @@ import Testing
 @testable import LeaderElectionZooKeeper
 
 /// One queue for candidates of ours and of kazoo, the client that Python programs use.
-@Suite(.needs(.zookeeper), .enabled(if: OtherClient.hasKazoo, OtherClient.howToInstallKazoo), .timeLimit(.minutes(1)))
+@Suite(.needs(.zookeeper), .needsOther("kazoo", OtherClient.hasKazoo), .timeLimit(.minutes(1)))
 struct KazooTests {
     private let ensemble = Ensemble(.zookeeper)
 

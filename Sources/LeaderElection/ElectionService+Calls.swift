@@ -22,8 +22,10 @@ extension ElectionService {
     }
 
     private func acquireAnswered(_ answer: AcquireAnswer, to operation: ElectionAction.Operation, nonce: Nonce) {
+        var granted = timing.leaseDuration
         switch answer {
         case .granted(let term, let lease):
+            granted = lease
             let until = operation.sent.now + timing.validity(ofLease: lease)
             record(.acquire, .ok, term: term, nonce: nonce, at: clock.now, until: until)
         case .held, .deferred: record(.acquire, .fail, nonce: nonce, at: clock.now)
@@ -35,22 +37,22 @@ extension ElectionService {
                 to: operation,
                 nonce: nonce,
                 at: moment,
-                nextBeat: nextBeat(after: moment.now)
+                nextBeat: nextBeat(ofLease: granted, after: moment.now)
             )
         }
     }
 
-    func renew(_ operation: ElectionAction.Operation, nonce: Nonce, term: Int64) {
+    func renew(_ operation: ElectionAction.Operation, nonce: Nonce, term: Int64, timeout: Duration) {
         let request = RenewRequest(
             group: group,
             nonce: nonce,
             term: term,
             leaseDuration: timing.leaseDuration,
-            timeout: timing.attemptTimeout
+            timeout: timeout
         )
         record(.renew, .send, term: term, nonce: nonce, at: operation.sent.now)
         channel.renewals.assumeIsolated { lane in
-            lane.submit(request, timeout: timing.attemptTimeout) { answer in
+            lane.submit(request, timeout: timeout) { answer in
                 self.assumeIsolated { $0.renewAnswered(answer, to: operation, nonce: nonce, term: term) }
             }
         }
@@ -62,15 +64,22 @@ extension ElectionService {
         nonce: Nonce,
         term: Int64
     ) {
+        var granted = timing.leaseDuration
         switch answer {
         case .renewed(let lease):
+            granted = lease
             let until = operation.sent.now + timing.validity(ofLease: lease)
             record(.renew, .ok, term: term, nonce: nonce, at: clock.now, until: until)
         case .lost: record(.renew, .fail, term: term, nonce: nonce, at: clock.now)
         case .unknown: record(.renew, .unknown, term: term, nonce: nonce, at: clock.now)
         }
         handle { machine, moment in
-            machine.renewAnswered(answer, to: operation, at: moment, nextBeat: nextBeat(after: moment.now))
+            machine.renewAnswered(
+                answer,
+                to: operation,
+                at: moment,
+                nextBeat: nextBeat(ofLease: granted, after: moment.now)
+            )
         }
     }
 

@@ -252,12 +252,13 @@ public actor ElectionService {
     private func timerFired() {
         timer = nil
         handle { machine, moment in
-            machine.timerFired(at: moment, nextBeat: nextBeat(after: moment.now))
+            machine.timerFired(at: moment, nextBeat: nextBeat(ofLease: machine.lease, after: moment.now))
         }
     }
 
-    func nextBeat(after now: ElectionInstant) -> ElectionInstant {
-        channel.assumeIsolated { $0.nextBeat(interval: timing.renewInterval, after: now) }
+    func nextBeat(ofLease lease: Duration, after now: ElectionInstant) -> ElectionInstant {
+        let interval = timing.renewInterval(ofLease: lease)
+        return channel.assumeIsolated { $0.nextBeat(interval: interval, after: now) }
     }
 
     private func rearm() {
@@ -286,7 +287,8 @@ public actor ElectionService {
             case .acquire(let operation, let nonce, let previous, let observed):
                 acquire(operation, nonce: nonce, previous: previous, observed: observed)
             case .readHolder(let operation): readHolder(operation)
-            case .renew(let operation, let nonce, let term): renew(operation, nonce: nonce, term: term)
+            case .renew(let operation, let nonce, let term, let timeout):
+                renew(operation, nonce: nonce, term: term, timeout: timeout)
             case .release(let operation, let nonce, let term): release(operation, nonce: nonce, term: term)
             case .lead(let term, let deadline, let wallLimit):
                 cell.lead(term: term, until: deadline, wallLimit: wallLimit)

@@ -198,8 +198,8 @@ import Testing
         #expect(!renewals.isEmpty)
         harness.run(.milliseconds(480))
         _ = harness.drain()
-        for case .renew(let operation, let nonce, let term) in renewals {
-            let call = MachineHarness.RenewCall(operation: operation, nonce: nonce, term: term)
+        for case .renew(let operation, let nonce, let term, let timeout) in renewals {
+            let call = MachineHarness.RenewCall(operation: operation, nonce: nonce, term: term, timeout: timeout)
             harness.answer(call, .renewed(leaseDuration: .seconds(10)))
         }
         #expect(!harness.drain().contains("release"))

@@ -99,7 +99,11 @@ import Testing
         harness.run(.milliseconds(9479))
         // The last attempt is still under way when the process is paused past its deadline.
         harness.actions.removeAll {
-            if case .renew(let operation, _, _) = $0 { operation.sent.now < harness.now - .seconds(1) } else { false }
+            if case .renew(let operation, _, _, _) = $0 {
+                operation.sent.now < harness.now - .seconds(1)
+            } else {
+                false
+            }
         }
         if let call = try? harness.takeRenew() {
             harness.pass(.seconds(30))

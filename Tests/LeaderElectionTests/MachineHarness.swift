@@ -95,7 +95,9 @@ struct MachineHarness {
     struct AcquireCall {
         let operation: ElectionAction.Operation; let nonce: Nonce; let previous: Nonce?; let observed: LeaseVersion?
     }
-    struct RenewCall { let operation: ElectionAction.Operation; let nonce: Nonce; let term: Int64 }
+    struct RenewCall {
+        let operation: ElectionAction.Operation; let nonce: Nonce; let term: Int64; let timeout: Duration
+    }
     struct ReleaseCall { let operation: ElectionAction.Operation; let nonce: Nonce; let term: Int64? }
     struct Missing: Error { let what: String; let actions: [String] }
 
@@ -114,8 +116,8 @@ struct MachineHarness {
 
     mutating func takeRenew() throws -> RenewCall {
         try take("renew") {
-            guard case .renew(let operation, let nonce, let term) = $0 else { return nil }
-            return RenewCall(operation: operation, nonce: nonce, term: term)
+            guard case .renew(let operation, let nonce, let term, let timeout) = $0 else { return nil }
+            return RenewCall(operation: operation, nonce: nonce, term: term, timeout: timeout)
         }
     }
 

@@ -7,6 +7,29 @@ need_zookeeper() {
     command -v java >/dev/null || fail "java is not in PATH"
 }
 
+# kazoo and Curator, whose candidates stand in one queue with ours: unpacked beside the servers, as only tests use them.
+zookeeper_clients="python3-kazoo python3-six python3-pure-sasl libcurator-recipes-java libcurator-framework-java"
+zookeeper_clients="$zookeeper_clients libcurator-client-java libguava-java libslf4j-java libjackson2-core-java"
+zookeeper_clients="$zookeeper_clients libjackson2-databind-java libjackson2-annotations-java"
+need_zookeeper_clients() {
+    local to="$home/packages/zookeeper-clients" file
+    [ ! -d "$to" ] || return 0
+    command -v apt-get >/dev/null || fail "kazoo and Curator are missing; for their tests install $zookeeper_clients"
+    need_program python3 python3
+    say "fetching kazoo and Curator"
+    rm -rf "$to.download" "$to.new"
+    mkdir -p "$to.download"
+    fetch_zookeeper_clients "$to.download" >/dev/null 2>&1 || {
+        # Nothing is known yet of what there is, or what is known is old.
+        as_root apt-get update -qq >&2 || fail "kazoo and Curator: cannot read the package sources; is the network there?"
+        fetch_zookeeper_clients "$to.download" >&2 || fail "kazoo and Curator: cannot fetch $zookeeper_clients"
+    }
+    for file in "$to.download"/*.deb; do dpkg -x "$file" "$to.new" || fail "kazoo and Curator: cannot unpack $file"; done
+    rm -rf "$to.download"
+    mv "$to.new" "$to"
+}
+fetch_zookeeper_clients() { (cd "$1" && apt-get download -qq $zookeeper_clients); } # DIRECTORY
+
 # Ticks of 200 ms, so that sessions of 600 ms and more can be had.
 start_zookeeper() { # PART
     local part="$1" at port number
@@ -23,7 +46,7 @@ start_zookeeper() { # PART
         case "$part" in
         zookeeper-ensemble/*)
             for number in 1 2 3; do
-                echo "server.$number=127.0.0.1:$((port_base + 23 + number)):$((port_base + 26 + number))"
+                echo "server.$number=127.0.0.1:$(quorum_port "$part" "$number"):$((port_base + 26 + number))"
             done
             echo "${part##*/}" >"$at/data/myid"
             ;;
@@ -33,6 +56,18 @@ start_zookeeper() { # PART
     launch "$part" java -Xms64m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dzookeeper.jmx.log4j.disable=true \
         -cp "$at:$zookeeper_jars/zookeeper.jar:$zookeeper_jars/slf4j-log4j12.jar:$zookeeper_jars/log4j-1.2.jar" \
         org.apache.zookeeper.server.quorum.QuorumPeerMain "$at/zoo.cfg"
+}
+
+# Where PART finds the server NUMBER of its ensemble when that leads: there, or at a proxy that it was told of.
+quorum_port() { # PART NUMBER
+    local routed=""
+    [ ! -e "$(place "$1")/routes" ] || routed="$(sed -n "s/^$2=//p" "$(place "$1")/routes")"
+    echo "${routed:-$((port_base + 23 + $2))}"
+}
+route_zookeeper() { # PART NUMBER=PORT…: from its next start on
+    case "$1" in zookeeper-ensemble/?) ;; *) fail "route: which server of zookeeper-ensemble?" ;; esac
+    mkdir -p "$(place "$1")"
+    printf '%s\n' "${@:2}" >"$(place "$1")/routes"
 }
 
 zookeeper_mode() { # PART: leader, follower or standalone; nothing while it does not serve

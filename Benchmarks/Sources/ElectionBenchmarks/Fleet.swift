@@ -24,7 +24,7 @@ final class Fleet {
     private var lastWorker = 0
 
     /// - Parameters:
-    ///   - store: `file`, `sqlite`, `postgres` or `redis`.
+    ///   - store: `file`, `sqlite`, or the name of a server.
     ///   - path: where the store is: a file, a directory, or a URL.
     init(store: String, path: String, groups: Int = 1, lease: Int = 10) {
         self.store = store

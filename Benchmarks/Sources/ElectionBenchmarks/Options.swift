@@ -16,10 +16,12 @@ struct Options {
         }
     }
 
-    static let names = ["machine", "read", "memory", "many", "file", "sqlite", "rounds", "postgres", "redis", "soak"]
+    static let names = [
+        "machine", "read", "memory", "many", "file", "sqlite", "rounds", "postgres", "redis", "zookeeper", "soak",
+    ]
 
     /// What takes so long, or needs so much around it, that it is measured only when it is named.
-    static let onlyWhenNamed: Set = ["postgres", "redis", "soak"]
+    static let onlyWhenNamed: Set = ["postgres", "redis", "zookeeper", "soak"]
 
     func includes(_ name: String) -> Bool {
         only.isEmpty ? !Self.onlyWhenNamed.contains(name) : only.contains(name)

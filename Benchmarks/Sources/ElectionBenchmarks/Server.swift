@@ -4,16 +4,36 @@ internal import Foundation
 internal import LeaderElection
 internal import LeaderElectionPostgres
 internal import LeaderElectionRedis
+internal import LeaderElectionZooKeeper
 
 /// A store over the network, as `scripts/bench` has started it.
 enum Server: String, CaseIterable {
     case postgres
     case redis
+    case zookeeper
 
-    var name: String { self == .postgres ? "PostgreSQL" : "Redis" }
+    var name: String {
+        switch self {
+        case .postgres: "PostgreSQL"
+        case .redis: "Redis"
+        case .zookeeper: "ZooKeeper"
+        }
+    }
 
     /// Milliseconds: what the fastest client of the same store needs, measured on two cores.
-    var handOver: Double { self == .postgres ? 1.1 : 1.9 }
+    var handOver: Double {
+        switch self {
+        case .postgres: 1.1
+        case .redis: 1.9
+        case .zookeeper: 5.8
+        }
+    }
+
+    /// Seconds from a kill to the next leader where the store does not end leases to the millisecond: lease, tick, 20 ms.
+    var crash: Double? { self == .zookeeper ? 3.22 : nil }
+
+    /// Milliseconds in which ten thousand groups are to be led.
+    var acquiringAll: Double { self == .zookeeper ? 5000 : 2000 }
 
     func url() throws -> String {
         let variable = "ELECTION_\(rawValue.uppercased())_URL"
@@ -27,6 +47,7 @@ enum Server: String, CaseIterable {
         switch self {
         case .postgres: try PostgresElectionProvider(try url())
         case .redis: try RedisElectionProvider(url: try url())
+        case .zookeeper: try ZooKeeperElectionProvider(try url())
         }
     }
 
@@ -45,6 +66,15 @@ enum Server: String, CaseIterable {
                 let calls = line.split(separator: "=").dropFirst().first?.prefix { $0 != "," } ?? ""
                 return sum + (Int(calls) ?? 0)
             }
+        case .zookeeper:
+            let address = try url().split(separator: "/").dropFirst().first?.replacing(":", with: "/") ?? ""
+            let text = try Self.output(
+                "bash",
+                [
+                    "-c", "exec 3<>/dev/tcp/\(address) && printf srvr >&3 && sed -n 's/^Received: //p' <&3",
+                ]
+            )
+            return Int(text.split(separator: "\n").first ?? "") ?? 0
         }
     }
 

@@ -6,6 +6,7 @@ internal import LeaderElectionFileSystem
 internal import LeaderElectionPostgres
 internal import LeaderElectionRedis
 internal import LeaderElectionSQLite
+internal import LeaderElectionZooKeeper
 internal import Synchronization
 
 /// A process that hosts candidates for the benchmark; told by lines, it answers in lines of words.
@@ -38,6 +39,7 @@ struct Worker {
         case "file": try await run(on: .fileSystem(directory: path))
         case "sqlite": try await run(on: .sqlite(path: path))
         case "postgres": try await run(on: .postgres(path))
+        case "zookeeper": try await run(on: .zookeeper(path))
         default: try await run(on: .redis(path))
         }
     }

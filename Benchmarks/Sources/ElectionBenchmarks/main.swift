@@ -25,9 +25,14 @@ do {
     }
     if options.includes("rounds") { try await RoundsBenchmark.run(options, &report) }
     for server in Server.allCases where options.includes(server.rawValue) {
-        try await StoreBenchmark(name: server.name, store: server.rawValue, target: server.handOver, url: server.url())
-            .run(options, &report)
-        try await RoundTripBenchmark(server: server).run(options, &report)
+        try await StoreBenchmark(
+            name: server.name,
+            store: server.rawValue,
+            target: server.handOver,
+            url: server.url(),
+            crash: server.crash
+        ).run(options, &report)
+        if server != .zookeeper { try await RoundTripBenchmark(server: server).run(options, &report) }
         try await ServerGroupsBenchmark(server: server).run(options, &report)
     }
     if options.includes("soak") {

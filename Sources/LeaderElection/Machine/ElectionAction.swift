@@ -6,8 +6,8 @@ package enum ElectionAction: Sendable {
     case acquire(Operation, nonce: Nonce, previous: Nonce?, observed: LeaseVersion?)
     /// Ask the store who leads.
     case readHolder(Operation)
-    /// Ask the store to prolong the lease.
-    case renew(Operation, nonce: Nonce, term: Int64)
+    /// Ask the store to prolong the lease, and wait no longer than told.
+    case renew(Operation, nonce: Nonce, term: Int64, within: Duration)
     /// Give back whatever the nonce holds.
     case release(Operation, nonce: Nonce, term: Int64?)
     /// From here on this process leads.

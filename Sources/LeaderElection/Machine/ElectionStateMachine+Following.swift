@@ -165,8 +165,9 @@ extension ElectionStateMachine {
                 Leading(
                     nonce: following.nonce,
                     term: term,
+                    lease: lease,
                     deadline: deadline,
-                    nextRenewal: min(nextBeat, moment.now + timing.renewInterval),
+                    nextRenewal: min(nextBeat, moment.now + timing.renewInterval(ofLease: lease)),
                     lastSent: sent.now
                 )
             )

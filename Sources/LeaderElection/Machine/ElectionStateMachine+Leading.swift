@@ -5,6 +5,8 @@ extension ElectionStateMachine {
     struct Leading: Sendable {
         let nonce: Nonce
         let term: Int64
+        /// As the store granted it last.
+        var lease: Duration
         var deadline: ElectionInstant
         var nextRenewal: ElectionInstant
         var lastSent: ElectionInstant
@@ -14,7 +16,10 @@ extension ElectionStateMachine {
         var ending: (reason: ElectionReason, by: ElectionInstant)?
 
         func wakeup(timing: LeaseTiming) -> ElectionInstant {
-            var earliest = min(deadline, operation.map { $0.sent.now + timing.attemptTimeout } ?? nextRenewal)
+            var earliest = min(
+                deadline,
+                operation.map { $0.sent.now + timing.renewTimeout(ofLease: lease) } ?? nextRenewal
+            )
             if let ending {
                 earliest = min(earliest, ending.by)
             } else if timing.gracePeriod > .zero {
@@ -35,17 +40,19 @@ extension ElectionStateMachine {
             return
         }
         if let operation = leading.operation {
-            if moment.now >= operation.sent.now + timing.attemptTimeout {
-                renewalFailed(Self.timeout(timing.attemptTimeout), at: moment, &actions)
+            let timeout = timing.renewTimeout(ofLease: leading.lease)
+            if moment.now >= operation.sent.now + timeout {
+                renewalFailed(Self.timeout(timeout), at: moment, &actions)
             }
         } else if moment.now >= leading.nextRenewal {
             let operation = newOperation(at: moment)
             var renewing = leading
             renewing.operation = operation
             renewing.lastSent = moment.now
-            renewing.nextRenewal = min(nextBeat, moment.now + timing.renewInterval)
+            renewing.nextRenewal = min(nextBeat, moment.now + timing.renewInterval(ofLease: leading.lease))
             phase = .leading(renewing)
-            actions.append(.renew(operation, nonce: leading.nonce, term: leading.term))
+            let timeout = timing.renewTimeout(ofLease: leading.lease)
+            actions.append(.renew(operation, nonce: leading.nonce, term: leading.term, within: timeout))
         }
         if timing.gracePeriod > .zero, leading.ending == nil, moment.now >= leading.deadline - timing.gracePeriod {
             endLeadership(.expired, at: moment, &actions)
@@ -92,8 +99,9 @@ extension ElectionStateMachine {
             return
         }
         leading.deadline = max(leading.deadline, sent.now + timing.validity(ofLease: lease))
-        leading.nextRenewal = min(leading.nextRenewal, nextBeat, moment.now + timing.renewInterval)
-        if leading.nextRenewal <= moment.now { leading.nextRenewal = min(nextBeat, moment.now + timing.renewInterval) }
+        leading.lease = lease
+        let next = min(nextBeat, moment.now + timing.renewInterval(ofLease: lease))
+        leading.nextRenewal = leading.nextRenewal <= moment.now ? next : min(leading.nextRenewal, next)
         let hadFailed = leading.failures > 0
         leading.failures = 0
         phase = .leading(leading)
@@ -109,7 +117,7 @@ extension ElectionStateMachine {
         guard case .leading(var leading) = phase else { return }
         leading.operation = nil
         leading.failures += 1
-        let schedule = RetrySchedule(first: .milliseconds(50), cap: timing.leaseDuration / 10)
+        let schedule = RetrySchedule(first: .milliseconds(50), cap: min(leading.lease, timing.leaseDuration) / 10)
         leading.nextRenewal = moment.now + schedule.delay(afterFailures: leading.failures, using: &random)
         phase = .leading(leading)
         actions.append(.announce(.renewalFailed(term: leading.term, error)))

@@ -70,6 +70,11 @@ package struct ElectionStateMachine: Sendable {
         if case .leading(let leading) = phase { leading.term } else { nil }
     }
 
+    /// The lease of ``term`` as the store granted it last, else as it is asked for.
+    package var lease: Duration {
+        if case .leading(let leading) = phase { leading.lease } else { timing.leaseDuration }
+    }
+
     /// The deadline of ``term``.
     package var deadline: ElectionInstant {
         if case .leading(let leading) = phase { leading.deadline } else { .distantPast }
@@ -194,7 +199,8 @@ package struct ElectionStateMachine: Sendable {
 
     /// The instant of ``wakeup`` has come.
     ///
-    /// - Parameter nextBeat: when the next renewal after one sent now is due; shared by groups so that they batch.
+    /// - Parameter nextBeat: when the next renewal after one sent now is due, for a lease like ``lease``; shared by
+    ///   groups so that they batch.
     package mutating func timerFired(at moment: Moment, nextBeat: ElectionInstant) -> [Action] {
         var actions: [Action] = []
         switch phase {

@@ -4,7 +4,7 @@
 package struct LeaseTiming: Hashable, Sendable {
     /// T: the lease as it is asked for.
     package let leaseDuration: Duration
-    /// R: from one renewal to the next.
+    /// R: from one renewal to the next, of a lease as it was asked for.
     package let renewInterval: Duration
     /// A: one call to the store.
     package let attemptTimeout: Duration
@@ -75,6 +75,30 @@ package struct LeaseTiming: Hashable, Sendable {
 
     /// How far the wall clock may run ahead of a lease before it counts as the trace of a pause.
     package func wallSlack(ofLease lease: Duration) -> Duration { max(.seconds(1), lease / 10) }
+
+    /// How often a lease of this length is renewed: R, and where the store granted less than was asked for, at most a
+    /// third of what that is good for.
+    ///
+    /// In steps of an eighth, so that groups whose leases differ a little still renew together.
+    package func renewInterval(ofLease lease: Duration) -> Duration {
+        guard lease < leaseDuration else { return renewInterval }
+        let limit = max(usableTime(ofLease: lease) / 3, .milliseconds(10))
+        var interval = renewInterval
+        while interval > limit { interval = interval * 7 / 8 }
+        return interval
+    }
+
+    /// How long one renewal of such a lease may take: A, or what leaves time to try again twice.
+    package func renewTimeout(ofLease lease: Duration) -> Duration {
+        guard lease < leaseDuration else { return attemptTimeout }
+        return min(attemptTimeout, max(usableTime(ofLease: lease) / 5, .milliseconds(10)))
+    }
+
+    /// The part of a lease in which work may go on.
+    private func usableTime(ofLease lease: Duration) -> Duration {
+        let validity = validity(ofLease: lease)
+        return gracePeriod < validity ? validity - gracePeriod : validity
+    }
 
     private static func margin(ofLease lease: Duration) -> Duration { max(.milliseconds(100), lease / 20) }
 }
