@@ -102,12 +102,15 @@ let package = Package(
                 "LeaderElectionRedis",
                 "LeaderElectionZooKeeper",
                 "ElectionFiles",
+                "ElectionHistory",
                 "CElectCommand",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(name: "CElectCommand"),
+        // What `elect --history` writes: read, checked, and told.
+        .target(name: "ElectionHistory"),
 
         // Shared by the stores that live in files: directory watches, advisory locks, kinds of file systems.
         .target(name: "ElectionFiles", dependencies: ["LeaderElection", "CElectionSystem"]),
@@ -145,6 +148,7 @@ let package = Package(
                 "LeaderElection", "LeaderElectionSQLite", "LeaderElectionTesting", "ElectionFiles", "ElectionStores",
             ]
         ),
+        .testTarget(name: "ElectionHistoryTests", dependencies: ["ElectionHistory"]),
         .testTarget(name: "ElectionStoresTests", dependencies: ["ElectionStores", "LeaderElection"]),
         .testTarget(
             name: "LeaderElectionPostgresTests",
@@ -171,13 +175,13 @@ let package = Package(
         .testTarget(name: "ElectTests", dependencies: ["elect", "LeaderElection"]),
         .testTarget(
             name: "ElectCommandTests",
-            dependencies: ["elect", "IntegrationSupport"],
+            dependencies: ["elect", "ElectionHistory", "IntegrationSupport"],
             path: "IntegrationTests/ElectCommandTests"
         ),
         // Real servers: where they are, how to break them.
         .target(
             name: "IntegrationSupport",
-            dependencies: ["LeaderElection", "ElectionSimulation"],
+            dependencies: ["ElectionHistory"],
             path: "IntegrationTests/IntegrationSupport"
         ),
         .testTarget(
@@ -198,7 +202,7 @@ let package = Package(
         .testTarget(
             name: "ZooKeeperIntegrationTests",
             dependencies: [
-                "IntegrationSupport", "LeaderElectionZooKeeper", "LeaderElectionTesting", "elect",
+                "ElectionHistory", "IntegrationSupport", "LeaderElectionZooKeeper", "LeaderElectionTesting", "elect",
                 .target(name: "CElectionZooKeeper", condition: .when(traits: ["ZooKeeper"])),
             ],
             path: "IntegrationTests/ZooKeeperIntegrationTests",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import ElectionHistory
 import Foundation
 import IntegrationSupport
 import Testing
@@ -25,24 +26,6 @@ import Musl
             case event, group, candidate, term, leader, reason
             case instant = "t_ns"
             case validUntil = "valid_until_ns"
-        }
-    }
-
-    private struct HistoryLine: Decodable {
-        var kind: String
-        var group: String
-        var leading: Bool?
-        var before: Int64?
-        var after: Int64?
-        var op: String?
-        var phase: String?
-        var term: Int64?
-        var nonce: String?
-
-        enum CodingKeys: String, CodingKey {
-            case kind, group, leading, op, phase, term, nonce
-            case before = "t0_ns"
-            case after = "t1_ns"
         }
     }
 
@@ -92,12 +75,13 @@ import Musl
         let text = try String(contentsOfFile: history, encoding: .utf8)
         #expect(text.hasSuffix("}\n"))
         let lines: [HistoryLine] = try decode(text)
-        let claims = lines.filter { $0.kind == "claim" }
+        let claims = lines.filter { $0.kind == .claim }
         #expect(claims.allSatisfy { ($0.before ?? .max) <= ($0.after ?? .min) && ($0.leading == ($0.term != nil)) })
         let grant = try #require(lines.first { $0.op == "acquire" && $0.phase == "ok" })
         #expect(grant.nonce?.count == 32)
         #expect(claims.last?.term == grant.term)
-        #expect(lines.contains { $0.kind == "event" })
+        #expect(lines.contains { $0.kind == .event })
+        #expect(HistoryAudit(try History(files: [URL(filePath: history)])).violations == [])
     }
 
     @Test func aStoreThatIsAwayIsSaidOnceAndWaitedFor() async throws {

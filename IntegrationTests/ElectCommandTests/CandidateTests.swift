@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import ElectionHistory
 import IntegrationSupport
 import Testing
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+package import ElectionHistory
 internal import Foundation
 
 #if canImport(Glibc)
@@ -37,7 +38,7 @@ package final class ElectCandidate {
     }
 
     /// What it has written down so far.
-    package var lines: [History.Line] { (try? History(files: [file]).processes[0]) ?? [] }
+    package var lines: [HistoryLine] { (try? History(files: [file]))?.processes.first?.lines ?? [] }
 
     /// The terms that it was told it leads in.
     package var terms: [Int64] { lines.filter { $0.event == "acquired" }.compactMap(\.term) }
@@ -45,12 +46,12 @@ package final class ElectCandidate {
     /// Whether its last answer was that it leads, in a term that was announced.
     package var leads: Bool {
         let lines = lines
-        guard let claim = lines.last(where: { $0.kind == "claim" }), claim.leading == true else { return false }
+        guard let claim = lines.last(where: { $0.kind == .claim }), claim.leading == true else { return false }
         return lines.contains { $0.event == "acquired" && $0.term == claim.term }
     }
 
     /// Whether its last answer was that it does not lead.
-    package var denies: Bool { lines.last { $0.kind == "claim" }?.leading == false }
+    package var denies: Bool { lines.last { $0.kind == .claim }?.leading == false }
 
     /// How many error events there were.
     package var errors: Int { lines.filter { $0.event == "error" }.count }
@@ -86,5 +87,7 @@ extension Array where Element == ElectCandidate {
     }
 
     /// The promises that they broke together.
-    package var violations: [String] { History(processes: map(\.lines)).violations }
+    package var violations: [HistoryAudit.Violation] {
+        HistoryAudit(History(processes: map { .init(name: $0.name, lines: $0.lines) })).violations
+    }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #if ZooKeeper
+import ElectionHistory
 import IntegrationSupport
 import Testing
 

@@ -7,6 +7,7 @@ internal import Synchronization
 /// Runs the services of one process: events, history, signals, until all have stopped.
 final class CampaignRunner: Sendable {
     let services: [ElectionService]
+    private let candidate: String
     private let printer: EventPrinter
     private let history: HistoryFile?
     private let interval: Duration?
@@ -22,9 +23,10 @@ final class CampaignRunner: Sendable {
     ) throws {
         self.history = history?.file
         interval = history?.interval
+        candidate = configuration.candidate
         self.printer = printer
         var audit: (@Sendable (ElectionOperation) -> Void)?
-        if let file = history?.file { audit = { operation in file.append(operation) } }
+        if let file = history?.file { audit = { file.append($0, of: configuration.candidate) } }
         var services: [ElectionService] = []
         do {
             for group in groups {
@@ -57,7 +59,7 @@ final class CampaignRunner: Sendable {
     /// Takes part until stopped; `alongside` runs as long as the services do.
     func run(alongside: @escaping @Sendable (ElectionService) async throws -> Void = { _ in }) async throws {
         let sampler = interval.flatMap { interval in
-            history.map { ClaimSampler(services, every: interval, into: $0) }
+            history.map { ClaimSampler(services, of: candidate, every: interval, into: $0) }
         }
         defer { sampler?.stop() }
         let (subscribed, continuation) = AsyncStream.makeStream(of: Void.self)

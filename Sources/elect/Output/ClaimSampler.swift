@@ -19,7 +19,7 @@ final class ClaimSampler: Sendable {
     private let isStopped = Mutex(false)
 
     /// Starts sampling; the clock is read before and after each answer.
-    init(_ services: [ElectionService], every interval: Duration, into history: HistoryFile) {
+    init(_ services: [ElectionService], of candidate: String, every interval: Duration, into history: HistoryFile) {
         let microseconds = UInt32(clamping: interval.wholeNanoseconds / 1000)
         thread.execute { [self] in
             while !isStopped.withLock({ $0 }) {
@@ -27,7 +27,13 @@ final class ClaimSampler: Sendable {
                     let before = elect_boot_nanoseconds()
                     let term = service.leadership?.term
                     let after = elect_boot_nanoseconds()
-                    history.appendClaim(group: service.group.name, term: term, before: before, after: after)
+                    history.appendClaim(
+                        group: service.group.name,
+                        candidate: candidate,
+                        term: term,
+                        before: before,
+                        after: after
+                    )
                 }
                 usleep(microseconds)
             }

@@ -29,10 +29,11 @@ final class HistoryFile: Sendable {
 
     deinit { close(descriptor) }
 
-    func append(_ operation: ElectionOperation) {
+    func append(_ operation: ElectionOperation, of candidate: String) {
         var line = JSONLine()
         line.add("kind", "op")
         line.add("group", operation.group.name)
+        line.add("candidate", candidate)
         line.add("op", operation.kind.rawValue)
         line.add("phase", operation.phase.rawValue)
         line.add("term", operation.term)
@@ -46,10 +47,11 @@ final class HistoryFile: Sendable {
         append(EventPrinter.json(event, kind: "event"))
     }
 
-    func appendClaim(group: String, term: Int64?, before: Int64, after: Int64) {
+    func appendClaim(group: String, candidate: String, term: Int64?, before: Int64, after: Int64) {
         var line = JSONLine()
         line.add("kind", "claim")
         line.add("group", group)
+        line.add("candidate", candidate)
         line.add("leading", term != nil)
         line.add("term", term)
         line.add("t0_ns", before)
