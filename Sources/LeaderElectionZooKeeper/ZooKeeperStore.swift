@@ -27,10 +27,12 @@ actor ZooKeeperStore {
     var heartbeatWaiters: [(ZooKeeperReply) -> Void] = []
     /// When the heartbeat was sent that is not answered yet.
     var heartbeatUnderWay: ElectionInstant?
+    /// Whether an answer must come soon, because the session may be over.
+    var isDoubting = false
     var beatTimer: SerialThread.Timer?
     var beatDue = ElectionInstant.distantFuture
     var nextHeartbeat = ElectionInstant.distantPast
-    /// No lease that was granted ends before.
+    /// No place has to be given up before.
     var nextExpiry = ElectionInstant.distantFuture
     var warnings: Set<String> = []
     var isShutDown = false
