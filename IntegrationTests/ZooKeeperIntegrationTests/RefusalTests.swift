@@ -65,11 +65,13 @@ struct RefusalTests {
 
     @Test
     func anEnsembleThatIsNotThereIsNamedAndWaitedFor() async throws {
-        let provider = try ZooKeeperElectionProvider(
-            servers: "127.0.0.1:1",
-            root: "/x",
-            credentials: owner,
-            tickTime: .milliseconds(200)
+        let provider = ZooKeeperElectionProvider(
+            try ZooKeeperSettings(
+                servers: "127.0.0.1:1",
+                root: "/x",
+                credentials: owner,
+                tickTime: .milliseconds(200)
+            )
         )
         for _ in 0..<2 {
             let asker = try Asker(provider, timeout: .milliseconds(500))
@@ -81,7 +83,7 @@ struct RefusalTests {
 
     @Test
     func aNameThatCannotBeLookedUpIsNamed() async throws {
-        let provider = try ZooKeeperElectionProvider(servers: "nowhere.invalid:2181", root: "/x")
+        let provider = ZooKeeperElectionProvider(try ZooKeeperSettings(servers: "nowhere.invalid:2181", root: "/x"))
         let asker = try Asker(provider, lease: .seconds(10), timeout: .seconds(20))
         let error = try #require(try await asker.error())
         #expect(error.code == .storeUnavailable)

@@ -30,8 +30,9 @@ struct SessionTests {
         var terms: [Int64] = []
         for asker in askers { terms.append(try await asker.termSoon()) }
         let session = await provider.store.session?.id
-        // Both fight for the session, so that one attempt may fail.
-        try await soon("the end of the session") {
+        // Both fight for the session, so that one attempt may fail. A heartbeat is due in five seconds only: that nodes are
+        // gone is enough to find out.
+        try await soon("the end of the session", within: .seconds(4)) {
             try await provider.store.killSession()
             return await provider.store.session?.id != session
         }

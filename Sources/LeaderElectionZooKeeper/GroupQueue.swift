@@ -33,6 +33,13 @@ struct GroupQueue {
         var term: Int64? {
             if case .queued(_, let term) = phase { term } else { nil }
         }
+
+        /// Whether the lease of this term is held, and is from now on until then, unless that is nil.
+        mutating func prolong(_ term: Int64, until end: ElectionInstant?) -> Bool {
+            guard !isWithdrawn, grantedUntil != nil, self.term == term else { return false }
+            if let end { grantedUntil = end }
+            return true
+        }
     }
 
     /// A request to be answered as soon as the place is known.

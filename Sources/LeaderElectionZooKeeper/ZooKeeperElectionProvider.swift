@@ -23,51 +23,15 @@ public final class ZooKeeperElectionProvider: ElectionProvider, PushingProvider 
     /// - Parameters:
     ///   - url: `zookeeper://host:port,host:port/root/path`. Before the hosts there may be `user:password@`. Options
     ///     behind a `?`: `credentials` (a variable of the environment that holds `user:password`), `sessionTimeout`,
-    ///     `tickTime`, `naming` (`kazoo`, `latch`, `lock`), `createRoot` (`yes`, `no`); see the other initializer.
+    ///     `tickTime`, `naming` (`kazoo`, `latch`, `lock`), `createRoot` (`yes`, `no`); see ``ZooKeeperSettings``.
     ///   - logger: told what weakens the guarantees.
     /// - Throws: ``/LeaderElection/ElectionError/Code/invalidConfiguration``; the message holds no part of the URL.
     public convenience init(_ url: String, logger: Logger? = nil) throws {
         self.init(try ZooKeeperURL.settings(url, logger: logger))
     }
 
-    /// Names the ensemble; nothing is connected yet.
-    ///
-    /// - Parameters:
-    ///   - servers: `host:port,host:port`.
-    ///   - root: the path below which the groups are.
-    ///   - credentials: a user of the scheme `digest`; only this user can then use the nodes that are made.
-    ///   - sessionTimeout: the lease of all groups; nil for the lease that is asked for first.
-    ///   - tickTime: what the servers' configuration says. A lease must have three of them at least. A value that is
-    ///     too small makes the deadline of a lease less than certain if a server fails.
-    ///   - naming: whose candidates are to stand in one queue with ours.
-    ///   - createRoot: whether to make the root path if it is missing.
-    ///   - logger: told what weakens the guarantees.
-    /// - Throws: ``/LeaderElection/ElectionError/Code/invalidConfiguration`` for a value that cannot be used.
-    public convenience init(
-        servers: String,
-        root: String,
-        credentials: ZooKeeperCredentials? = nil,
-        sessionTimeout: Duration? = nil,
-        tickTime: Duration = .seconds(2),
-        naming: ZooKeeperQueueNaming = .kazoo,
-        createRoot: Bool = true,
-        logger: Logger? = nil
-    ) throws {
-        self.init(
-            try ZooKeeperSettings(
-                servers: servers,
-                root: root,
-                credentials: credentials,
-                sessionTimeout: sessionTimeout,
-                tickTime: tickTime,
-                naming: naming,
-                createRoot: createRoot,
-                logger: logger
-            )
-        )
-    }
-
-    init(_ settings: ZooKeeperSettings) {
+    /// Names the ensemble by its settings; nothing is connected yet.
+    public init(_ settings: ZooKeeperSettings) {
         guarantees = ProviderGuarantees(
             exclusion: .consensus,
             expiry: .serverTimed,
@@ -133,29 +97,9 @@ extension ElectionProvider where Self == ZooKeeperElectionProvider {
         try ZooKeeperElectionProvider(url, logger: logger)
     }
 
-    /// Elections among any number of machines, over a ZooKeeper ensemble.
-    ///
-    /// - Throws: ``/LeaderElection/ElectionError/Code/invalidConfiguration`` for a value that cannot be used.
-    public static func zookeeper(
-        servers: String,
-        root: String,
-        credentials: ZooKeeperCredentials? = nil,
-        sessionTimeout: Duration? = nil,
-        tickTime: Duration = .seconds(2),
-        naming: ZooKeeperQueueNaming = .kazoo,
-        createRoot: Bool = true,
-        logger: Logger? = nil
-    ) throws -> ZooKeeperElectionProvider {
-        try ZooKeeperElectionProvider(
-            servers: servers,
-            root: root,
-            credentials: credentials,
-            sessionTimeout: sessionTimeout,
-            tickTime: tickTime,
-            naming: naming,
-            createRoot: createRoot,
-            logger: logger
-        )
+    /// Elections among any number of machines, over the ZooKeeper ensemble that the settings name.
+    public static func zookeeper(_ settings: ZooKeeperSettings) -> ZooKeeperElectionProvider {
+        ZooKeeperElectionProvider(settings)
     }
 }
 #endif

@@ -1,21 +1,34 @@
 // SPDX-License-Identifier: MIT
 #if ZooKeeper
 internal import LeaderElection
-internal import Logging
+public import Logging
 
 /// Where the ensemble is, and where in it the elections are.
-struct ZooKeeperSettings: Sendable {
-    let servers: String
-    /// A path of one or more names, without a slash at its end.
-    let root: String
-    let credentials: ZooKeeperCredentials?
-    let sessionTimeout: Duration?
-    let tickTime: Duration
-    let naming: ZooKeeperQueueNaming
-    let createRoot: Bool
-    let logger: Logger?
+public struct ZooKeeperSettings: Sendable {
+    /// `host:port,host:port`.
+    public let servers: String
+    /// The path below which the groups are: one or more names, without a slash at its end.
+    public let root: String
+    /// A user of the scheme `digest`; only this user can then use the nodes that are made.
+    public let credentials: ZooKeeperCredentials?
+    /// The lease of all groups; nil for the lease that is asked for first.
+    public let sessionTimeout: Duration?
+    /// What the servers' configuration says.
+    ///
+    /// A lease must have three of them at least. A value that is too small makes the deadline of a lease less than
+    /// certain if a server fails.
+    public let tickTime: Duration
+    /// Whose candidates are to stand in one queue with ours.
+    public let naming: ZooKeeperQueueNaming
+    /// Whether to make the root path if it is missing.
+    public let createRoot: Bool
+    /// Told what weakens the guarantees.
+    public let logger: Logger?
 
-    init(
+    /// All settings; those that are not named have the usual values.
+    ///
+    /// - Throws: ``/LeaderElection/ElectionError/Code/invalidConfiguration`` for a value that cannot be used.
+    public init(
         servers: String,
         root: String,
         credentials: ZooKeeperCredentials? = nil,

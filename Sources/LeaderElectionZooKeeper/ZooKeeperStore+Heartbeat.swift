@@ -36,6 +36,22 @@ extension ZooKeeperStore {
         }
     }
 
+    /// Finds out why a node of ours is gone that we did not delete.
+    ///
+    /// Somebody else did, or the session was ended elsewhere. Then the server passes over in silence what this connection
+    /// still asks for, and only a new connection is told.
+    func doubtSession() {
+        guard let inbox = session?.inbox, !isDoubting else { return }
+        isDoubting = true
+        heartbeat { _ in self.isDoubting = false }
+        later(max(.milliseconds(100), min(settings.tickTime / 4, interval))) {
+            guard self.isDoubting else { return }
+            self.isDoubting = false
+            guard let session = self.session, session.inbox === inbox, session.isConnected else { return }
+            session.handle.breakConnection()
+        }
+    }
+
     private func tellHeartbeat(_ reply: ZooKeeperReply) {
         let waiting = heartbeatWaiters
         heartbeatWaiters = []
@@ -106,7 +122,7 @@ extension ZooKeeperStore {
     private func beat() {
         beatDue = .distantFuture
         let now = ElectionInstant.now
-        endWhatNobodyKeeps(at: now)
+        if now >= nextExpiry { endWhatNobodyKeeps(at: now) }
         if let session, session.isConnected, session.heartbeatPath != nil, now >= nextHeartbeat, !groups.isEmpty {
             heartbeat { _ in }
         } else if let session, session.isConnected, session.heartbeatPath == nil {
@@ -116,28 +132,29 @@ extension ZooKeeperStore {
         beatSoon()
     }
 
-    /// The session goes on as long as this thread runs, even if the engine does not: a lease that is not renewed in
-    /// time, and a place that nobody claims, are given up so that others can lead.
+    /// Gives up leases that are not renewed in time, and places that nobody claims, so that others can lead.
+    ///
+    /// The session goes on as long as this thread runs, even if the engine does not. This looks at all groups, and so is
+    /// not done before the earliest of them is due.
     private func endWhatNobodyKeeps(at now: ElectionInstant) {
         nextExpiry = .distantFuture
-        let patience = max(session?.ledger?.timeout ?? .seconds(10), .seconds(2))
         for (group, queue) in groups {
-            var isForgotten = false
-            if let hinted = queue.hinted, now - hinted > patience { isForgotten = true }
             for (nonce, place) in queue.places where !place.isWithdrawn {
-                if let end = place.grantedUntil {
-                    guard end <= now else {
-                        nextExpiry = min(nextExpiry, end)
-                        continue
-                    }
-                } else if case .unsure = place.phase {
-                    guard now - place.lastAsked > patience * 2 else { continue }
-                } else {
-                    guard isForgotten, let hinted = queue.hinted, place.lastAsked < hinted else { continue }
-                }
-                withdraw(group, nonce) { _ in }
+                guard let end = end(of: place, hinted: queue.hinted) else { continue }
+                if end <= now { withdraw(group, nonce) { _ in } } else { nextExpiry = min(nextExpiry, end) }
             }
         }
     }
+
+    /// When a place is to be given up if nothing more is heard of it.
+    private func end(of place: GroupQueue.Place, hinted: ElectionInstant?) -> ElectionInstant? {
+        if let end = place.grantedUntil { return end }
+        if case .unsure = place.phase { return place.lastAsked + patience * 2 }
+        guard let hinted, place.lastAsked < hinted else { return nil }
+        return hinted + patience
+    }
+
+    /// How long whoever was hinted at may take to ask.
+    var patience: Duration { max(session?.ledger?.timeout ?? .seconds(10), .seconds(2)) }
 }
 #endif

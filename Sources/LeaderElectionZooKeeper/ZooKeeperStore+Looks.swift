@@ -115,7 +115,7 @@ extension ZooKeeperStore {
             case .success(true): break
             case .success(false): if place.node == nil { self.createNode(group, nonce) }
             case .failure(let error):
-                self.groups[group]?.places[nonce]?.phase = .unsure
+                self.becameUnsure(group, nonce)
                 self.fail(group, nonce, error)
             }
             guard self.groups[group]?.places[nonce]?.node != nil else { return }
@@ -213,6 +213,7 @@ extension ZooKeeperStore {
         if let node = watched.node, let nonce = queue.nonce(of: node), queue.places[nonce]?.isWithdrawn == false {
             if isGone {
                 remove(group, nonce)
+                doubtSession()
             } else {
                 watchOwn(group, node)
             }
@@ -224,7 +225,11 @@ extension ZooKeeperStore {
     }
 
     func hint(_ group: ElectionGroup) {
-        if groups[group]?.hinted == nil { groups[group]?.hinted = .now }
+        if groups[group]?.hinted == nil {
+            let now = ElectionInstant.now
+            groups[group]?.hinted = now
+            nextExpiry = min(nextExpiry, now + patience)
+        }
         subscribers.send(.changed(group))
     }
 

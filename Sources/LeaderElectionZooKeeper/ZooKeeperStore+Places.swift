@@ -54,7 +54,7 @@ extension ZooKeeperStore {
             groups[group]?.places[nonce]?.phase = .queued(node, term: stat.czxid)
             groups[group]?.places[nonce]?.attempts = 0
         } else if ZooKeeperCode.isUnsure(reply.code) || reply.code == ZooKeeperCode.ok {
-            groups[group]?.places[nonce]?.phase = .unsure
+            becameUnsure(group, nonce)
             fail(group, nonce, settings.failure(ZooKeeperCode.connectionLoss, ""))
         } else {
             remove(group, nonce, mustHint: false)
@@ -62,6 +62,12 @@ extension ZooKeeperStore {
         }
         for then in place.onCreated { then() }
         groups[group]?.places[nonce]?.onCreated = []
+    }
+
+    func becameUnsure(_ group: ElectionGroup, _ nonce: Nonce) {
+        guard let place = groups[group]?.places[nonce] else { return }
+        groups[group]?.places[nonce]?.phase = .unsure
+        nextExpiry = min(nextExpiry, place.lastAsked + patience * 2)
     }
 
     /// Answers whoever asks for a place that cannot be had now.

@@ -27,10 +27,12 @@ actor ZooKeeperStore {
     var heartbeatWaiters: [(ZooKeeperReply) -> Void] = []
     /// When the heartbeat was sent that is not answered yet.
     var heartbeatUnderWay: ElectionInstant?
+    /// Whether an answer must come soon, because the session may be over.
+    var isDoubting = false
     var beatTimer: SerialThread.Timer?
     var beatDue = ElectionInstant.distantFuture
     var nextHeartbeat = ElectionInstant.distantPast
-    /// No lease that was granted ends before.
+    /// No place has to be given up before.
     var nextExpiry = ElectionInstant.distantFuture
     var warnings: Set<String> = []
     var isShutDown = false
@@ -78,15 +80,16 @@ actor ZooKeeperStore {
     func renew(_ requests: [RenewRequest]) async -> [RenewAnswer] {
         let arrival = ElectionInstant.now
         var answers: [RenewAnswer?] = requests.map {
-            holds($0.group, $0.nonce, $0.term) ? nil : .lost(leader($0.group))
+            prolong($0, until: nil) ? nil : .lost(leader($0.group))
         }
         guard answers.contains(where: { $0 == nil }) else { return answers.compactMap(\.self) }
         let open = answers.indices.filter { answers[$0] == nil }
         let renewed = await answering(open.map { requests[$0] }, timeout: { $0.timeout }, unknown: { .unknown($0) }) {
             batch in
             self.heartbeat { reply in
+                let lease = self.lease(from: arrival, reply)
                 for (place, index) in open.enumerated() {
-                    batch.settle(place, self.renewal(of: requests[index], arrival, reply))
+                    batch.settle(place, self.renewal(of: requests[index], arrival, lease))
                 }
             }
         }
@@ -147,11 +150,9 @@ actor ZooKeeperStore {
 
     // MARK: - Leases
 
-    private func holds(_ group: ElectionGroup, _ nonce: Nonce, _ term: Int64) -> Bool {
-        guard let place = groups[group]?.places[nonce], !place.isWithdrawn, place.grantedUntil != nil else {
-            return false
-        }
-        return place.term == term
+    /// False if the lease is not held; in place, because there may be thousands.
+    private func prolong(_ request: RenewRequest, until end: ElectionInstant?) -> Bool {
+        groups[request.group]?.places[request.nonce]?.prolong(request.term, until: end) ?? false
     }
 
     /// The node by which this provider leads.
@@ -167,15 +168,27 @@ actor ZooKeeperStore {
         return queue.leader?.record
     }
 
-    private func renewal(of request: RenewRequest, _ arrival: ElectionInstant, _ reply: ZooKeeperReply) -> RenewAnswer {
-        guard holds(request.group, request.nonce, request.term) else { return .lost(leader(request.group)) }
+    /// What a heartbeat that was answered is good for: the same for all leases.
+    private func lease(from arrival: ElectionInstant, _ reply: ZooKeeperReply) -> Result<Duration, ElectionError> {
         guard reply.code == ZooKeeperCode.ok, let ledger = session?.ledger else {
-            return .unknown(settings.failure(reply.code, "keeping the session alive"))
+            return .failure(settings.failure(reply.code, "keeping the session alive"))
         }
         let lease = ledger.leaseDuration(requested: arrival)
-        guard lease > .zero else { return .unknown(settings.slow) }
-        groups[request.group]?.places[request.nonce]?.grantedUntil = arrival + lease
-        return .renewed(leaseDuration: lease)
+        return lease > .zero ? .success(lease) : .failure(settings.slow)
+    }
+
+    private func renewal(
+        of request: RenewRequest,
+        _ arrival: ElectionInstant,
+        _ lease: Result<Duration, ElectionError>
+    ) -> RenewAnswer {
+        guard prolong(request, until: (try? lease.get()).map { arrival + $0 }) else {
+            return .lost(leader(request.group))
+        }
+        return switch lease {
+        case .success(let lease): .renewed(leaseDuration: lease)
+        case .failure(let error): .unknown(error)
+        }
     }
 
     /// Closes everything, which ends the session and all that it holds.

@@ -79,19 +79,19 @@ package struct LeaseTiming: Hashable, Sendable {
     /// How often a lease of this length is renewed: R, and where the store granted less than was asked for, at most a
     /// third of what that is good for.
     ///
-    /// In steps of an eighth, so that groups whose leases differ a little still renew together.
+    /// In steps of a sixteenth, so that groups whose leases differ a little still renew together.
     package func renewInterval(ofLease lease: Duration) -> Duration {
         guard lease < leaseDuration else { return renewInterval }
-        let limit = max(usableTime(ofLease: lease) / 3, .milliseconds(10))
-        var interval = renewInterval
-        while interval > limit { interval = interval * 7 / 8 }
-        return interval
+        let limit = max(usableTime(ofLease: lease).wholeNanoseconds / 3, 10_000_000)
+        var interval = renewInterval.wholeNanoseconds
+        while interval > limit { interval -= (interval + 15) / 16 }
+        return .nanoseconds(interval)
     }
 
     /// How long one renewal of such a lease may take: A, or what leaves time to try again twice.
     package func renewTimeout(ofLease lease: Duration) -> Duration {
         guard lease < leaseDuration else { return attemptTimeout }
-        return min(attemptTimeout, max(usableTime(ofLease: lease) / 5, .milliseconds(10)))
+        return min(attemptTimeout, .nanoseconds(max(usableTime(ofLease: lease).wholeNanoseconds / 5, 10_000_000)))
     }
 
     /// The part of a lease in which work may go on.
@@ -100,5 +100,7 @@ package struct LeaseTiming: Hashable, Sendable {
         return gracePeriod < validity ? validity - gracePeriod : validity
     }
 
-    private static func margin(ofLease lease: Duration) -> Duration { max(.milliseconds(100), lease / 20) }
+    private static func margin(ofLease lease: Duration) -> Duration {
+        max(.milliseconds(100), .nanoseconds(lease.wholeNanoseconds / 20))
+    }
 }
