@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #if Postgres
+internal import LeaderElection
 
 /// The texts of all statements for one pair of tables.
 ///
@@ -7,6 +8,8 @@
 /// transaction began, which can be long before it got its locks.
 struct PostgresQueries: Sendable {
     let acquire: PostgresStatement
+    /// For one lease that was just given back: grants it, or answers nothing at all.
+    let acquireFreed: PostgresStatement
     let register: PostgresStatement
     let renew: PostgresStatement
     let release: PostgresStatement
@@ -19,6 +22,9 @@ struct PostgresQueries: Sendable {
         let identity = authority.expressions(table: SQLName.literal(lease))
         let channel = SQLName.literal(settings.channel.name)
         acquire = PostgresStatement(Self.acquire(lease: lease, authority: record, identity: identity, channel: channel))
+        acquireFreed = PostgresStatement(
+            Self.acquireFreed(lease: lease, authority: record, identity: identity, channel: channel)
+        )
         register = PostgresStatement(Self.register(authority: record, identity: identity))
         renew = PostgresStatement(Self.renew(lease: lease))
         release = PostgresStatement(Self.release(lease: lease, channel: channel))
@@ -48,7 +54,17 @@ struct PostgresQueries: Sendable {
         for _ in 0..<3 { nine.add(integers: []) }
         nine.add(Int64?.none)
         nine.add(0)
-        return [acquire.with(nine), renew.with(four), release.with(three), holders.with(one)]
+        var freed = PostgresParameters()
+        freed.add("")
+        freed.add(Nonce?.none)
+        freed.add("")
+        freed.add(Nonce?.none)
+        freed.add("{}")
+        freed.add(0)
+        freed.add(0)
+        return [
+            acquire.with(nine), acquireFreed.with(freed), renew.with(four), release.with(three), holders.with(one),
+        ]
     }
 
     /// A grant that is lost in a crash of the server would be granted again, so that "off" and "local" will not do.
@@ -124,6 +140,34 @@ struct PostgresQueries: Sendable {
                 \(microseconds("f.expires")) - \(microseconds("s.clock")), (SELECT count(setting) FROM durable)
             FROM server s CROSS JOIN input i JOIN found f ON f.n = i.n LEFT JOIN told t ON t.grp = i.grp ORDER BY i.n
             """
+    }
+
+    // $1 group, $2 nonce, $3 holder, $4 incarnation, $5 metadata, $6 lease in ms, $7 longest lease in ms
+    private static func acquireFreed(
+        lease: String,
+        authority: String,
+        identity: PostgresAuthority.Expressions,
+        channel: String
+    ) -> String {
+        """
+        WITH durable AS MATERIALIZED (\(durably)
+        ), server AS MATERIALIZED (
+            SELECT clock_timestamp() AS clock, NOT \(identity.differs(from: "a")) AND a.longest_lease_ms >= $7::bigint
+                    AND a.no_grants_before <= clock_timestamp() AS may_grant
+            FROM \(authority) a WHERE a.id = 1
+        ), granted AS (
+            UPDATE \(lease) AS l SET term = greatest(l.term + 1, \(newTerm)), seq = 0, nonce = $2::uuid, holder = $3::text,
+                incarnation = $4::uuid, meta = $5::text::jsonb, ttl_ms = $6::bigint,
+                expires = clock_timestamp() + $6::bigint * interval '1 millisecond'
+            FROM server s
+            WHERE s.may_grant AND l.nonce IS NULL AND l.term > 0 AND l.term < 9223372036854775807
+                AND l.grp = (SELECT r.grp FROM \(lease) r WHERE r.grp = $1::text FOR UPDATE SKIP LOCKED)
+            RETURNING l.grp, l.term
+        )
+        SELECT \(microseconds("s.clock")), g.term, (SELECT count(setting) FROM durable),
+            pg_notify(\(channel), 'a' || g.term || ':' || g.grp)
+        FROM server s CROSS JOIN granted g
+        """
     }
 
     // $1 longest lease in ms, $2 whether this client knows that there was a record, $3 whether to keep a quarantine
