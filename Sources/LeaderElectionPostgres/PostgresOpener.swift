@@ -104,9 +104,14 @@ final class PostgresOpener: Sendable {
             try prepareTables(connection, until: deadline)
             let system = try answer(connection, PostgresAuthority.systemQuery, until: deadline)
             let timeline = try answer(connection, PostgresAuthority.timelineQuery, until: deadline)
+            let server = PostgresAuthority.Server(system: system, timeline: timeline)
             facts.authority = PostgresAuthority(tellsSystem: system != nil, tellsTimeline: timeline != nil)
-            if let system, let timeline { facts.database = "\(system)/\(timeline)" }
-            facts.queries = PostgresQueries(settings: settings, authority: facts.authority)
+            facts.database = server.name
+            facts.queries = PostgresQueries(
+                settings: settings,
+                authority: facts.authority,
+                connected: facts.isPooled ? nil : server
+            )
             if !facts.isPooled {
                 for statement in facts.queries.warmUps {
                     // What is refused now will be refused when it matters, and told then.
