@@ -122,10 +122,17 @@ struct TransportFaultTests {
             defer { proxy.close() }
             try await withNode(proxy.url(server.url)) { _, topology in
                 let pushes = Pushes()
-                let subscription = topology.subscribe(channel: "news", pushes.receive)
+                let subscription = topology.subscribe(
+                    channel: "news",
+                    patience: { .milliseconds(300) },
+                    pushes.receive
+                )
                 _ = try await eventually("the subscription") { pushes.subscriptions == 1 ? true : nil }
+                let held = ContinuousClock.now
                 proxy.hold()
                 let told = try await eventually("the silence") { pushes.interruptions.first }
+                // Two or three times the patience; the rest is for a busy machine.
+                #expect(ContinuousClock.now - held < .seconds(5))
                 #expect(told.code == .timedOut)
                 proxy.clear()
                 _ = try await eventually("the subscription") { pushes.subscriptions == 2 ? true : nil }

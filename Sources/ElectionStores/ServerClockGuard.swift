@@ -16,6 +16,7 @@ package struct ServerClockGuard: Sendable {
 
     private var sample: (latestDifference: Int64, received: ElectionInstant)?
     private var roundTrip = Duration.zero
+    private var authority: String?
     private var suspectUntil = ElectionInstant.distantPast
 
     package init() {}
@@ -60,6 +61,13 @@ package struct ServerClockGuard: Sendable {
         let slew = (now - sample.received) * Self.slewRate
         let allowance = slew + Self.tolerance(forLease: lease) + roundTrip * 2
         return now.nanoseconds + sample.latestDifference + allowance.wholeNanoseconds
+    }
+
+    /// Takes note of which authority answers from now on; nil if that cannot be told, or makes no difference.
+    package mutating func connected(to authority: String?) {
+        guard let authority else { return }
+        if let former = self.authority, former != authority { serverChanged() }
+        self.authority = authority
     }
 
     /// Forgets the clock of a server that is not the one any more, but not that a lease may still be relied on.

@@ -29,6 +29,29 @@ struct PostgresAuthority: Sendable, Equatable {
         }
     }
 
+    /// What a server said of itself.
+    struct Server: Sendable, Equatable {
+        let system: String?
+        let timeline: String?
+
+        /// The same for all connections that can know of the same leases; nil if that cannot be told.
+        var name: String? {
+            guard let system, let timeline else { return nil }
+            return "\(system)/\(timeline)"
+        }
+    }
+
+    /// As ``expressions(table:)``, but only the storage is looked at: a server that is the primary keeps its identifier
+    /// and its timeline until it ends, and the connection with it.
+    func expressions(table: String, of server: Server) -> Expressions {
+        func literal(_ text: String?) -> String { text.map { SQLName.literal($0) } ?? "NULL" }
+        return Expressions(
+            system: literal(server.system) + "::text",
+            timeline: literal(server.timeline) + "::text",
+            storage: expressions(table: table).storage
+        )
+    }
+
     /// - Parameter table: the name of the table of leases, as a literal.
     func expressions(table: String) -> Expressions {
         Expressions(

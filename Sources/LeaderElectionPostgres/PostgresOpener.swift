@@ -15,6 +15,8 @@ final class PostgresOpener: Sendable {
     /// What was found out while a connection was opened.
     struct Facts: Sendable {
         var authority = PostgresAuthority(tellsSystem: false, tellsTimeline: false)
+        /// The system and its timeline; nil where the server does not tell both.
+        var database: String?
         var queries: PostgresQueries
         /// What the server knows by name.
         var preparedNames: Set<String> = []
@@ -100,11 +102,16 @@ final class PostgresOpener: Sendable {
                 throw PQFailure(sqlState: PQFailure.State.encoding, message: encoding)
             }
             try prepareTables(connection, until: deadline)
-            facts.authority = PostgresAuthority(
-                tellsSystem: try answers(connection, PostgresAuthority.systemQuery, until: deadline),
-                tellsTimeline: try answers(connection, PostgresAuthority.timelineQuery, until: deadline)
+            let system = try answer(connection, PostgresAuthority.systemQuery, until: deadline)
+            let timeline = try answer(connection, PostgresAuthority.timelineQuery, until: deadline)
+            let server = PostgresAuthority.Server(system: system, timeline: timeline)
+            facts.authority = PostgresAuthority(tellsSystem: system != nil, tellsTimeline: timeline != nil)
+            facts.database = server.name
+            facts.queries = PostgresQueries(
+                settings: settings,
+                authority: facts.authority,
+                connected: facts.isPooled ? nil : server
             )
-            facts.queries = PostgresQueries(settings: settings, authority: facts.authority)
             if !facts.isPooled {
                 for statement in facts.queries.warmUps {
                     // What is refused now will be refused when it matters, and told then.
@@ -134,17 +141,17 @@ final class PostgresOpener: Sendable {
         return try PQConnection.connect(settings.parameters(patience: patience, withOptions: false))
     }
 
-    /// Whether this server lets this user evaluate an expression.
-    private func answers(
+    /// What an expression is worth; nil if this server does not let this user evaluate it.
+    private func answer(
         _ connection: PQConnection,
         _ expression: String,
         until deadline: ElectionInstant
-    ) throws(PQFailure) -> Bool {
+    ) throws(PQFailure) -> String? {
         do throws(PQFailure) {
-            return try connection.execute("SELECT \(expression)", until: deadline).text(0, 0) != nil
+            return try connection.execute("SELECT \(expression)", until: deadline).text(0, 0)
         } catch {
             guard !error.isConnectionLost else { throw error }
-            return false
+            return nil
         }
     }
 

@@ -113,7 +113,9 @@ actor PostgresPush {
             isDegraded = false
             beCounted()
         } else if let group = Self.group(in: notification.payload) {
-            switch notification.payload.utf8.first {
+            let kind = notification.payload.utf8.first
+            store?.assumeIsolated { $0.heard(group, isFree: kind == UInt8(ascii: "r")) }
+            switch kind {
             case UInt8(ascii: "r"): subscribers.send(.freed(group, listeners: likelyCandidates))
             case UInt8(ascii: "a"): subscribers.send(.taken(group, listeners: likelyCandidates))
             default: subscribers.send(.changed(group))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #if Postgres
+internal import LeaderElection
 
 /// The texts of all statements for one pair of tables.
 ///
@@ -7,21 +8,36 @@
 /// transaction began, which can be long before it got its locks.
 struct PostgresQueries: Sendable {
     let acquire: PostgresStatement
+    /// For one lease that was just given back: grants it, or answers nothing at all.
+    let acquireFreed: PostgresStatement
     let register: PostgresStatement
     let renew: PostgresStatement
     let release: PostgresStatement
+    /// For one lease: answers nothing if it is not held.
+    let releaseOne: PostgresStatement
     let holders: PostgresStatement
 
-    /// - Parameter authority: what of the server's identity can be asked for.
-    init(settings: PostgresSettings, authority: PostgresAuthority) {
+    /// - Parameters:
+    ///   - authority: what of the server's identity can be asked for.
+    ///   - connected: what of it cannot change before the connection ends; nil if each statement may meet another server.
+    init(settings: PostgresSettings, authority: PostgresAuthority, connected: PostgresAuthority.Server? = nil) {
         let lease = settings.qualified(settings.table)
         let record = settings.qualified(settings.authorityTable)
         let identity = authority.expressions(table: SQLName.literal(lease))
         let channel = SQLName.literal(settings.channel.name)
         acquire = PostgresStatement(Self.acquire(lease: lease, authority: record, identity: identity, channel: channel))
+        acquireFreed = PostgresStatement(
+            Self.acquireFreed(
+                lease: lease,
+                authority: record,
+                identity: connected.map { authority.expressions(table: SQLName.literal(lease), of: $0) } ?? identity,
+                channel: channel
+            )
+        )
         register = PostgresStatement(Self.register(authority: record, identity: identity))
         renew = PostgresStatement(Self.renew(lease: lease))
         release = PostgresStatement(Self.release(lease: lease, channel: channel))
+        releaseOne = PostgresStatement(Self.releaseOne(lease: lease, channel: channel))
         holders = PostgresStatement(Self.holders(lease: lease))
     }
 
@@ -48,7 +64,22 @@ struct PostgresQueries: Sendable {
         for _ in 0..<3 { nine.add(integers: []) }
         nine.add(Int64?.none)
         nine.add(0)
-        return [acquire.with(nine), renew.with(four), release.with(three), holders.with(one)]
+        var freed = PostgresParameters()
+        freed.add("")
+        freed.add(Nonce?.none)
+        freed.add("")
+        freed.add(Nonce?.none)
+        freed.add("{}")
+        freed.add(0)
+        freed.add(0)
+        var released = PostgresParameters()
+        released.add("")
+        released.add(Nonce?.none)
+        released.add(Int64?.none)
+        return [
+            acquire.with(nine), acquireFreed.with(freed), renew.with(four), release.with(three),
+            releaseOne.with(released), holders.with(one),
+        ]
     }
 
     /// A grant that is lost in a crash of the server would be granted again, so that "off" and "local" will not do.
@@ -126,6 +157,27 @@ struct PostgresQueries: Sendable {
             """
     }
 
+    // $1 group, $2 nonce, $3 holder, $4 incarnation, $5 metadata, $6 lease in ms, $7 longest lease in ms
+    private static func acquireFreed(
+        lease: String,
+        authority: String,
+        identity: PostgresAuthority.Expressions,
+        channel: String
+    ) -> String {
+        """
+        UPDATE \(lease) AS l SET term = greatest(l.term + 1, \(newTerm)), seq = 0, nonce = $2::uuid, holder = $3::text,
+            incarnation = $4::uuid, meta = $5::text::jsonb, ttl_ms = $6::bigint,
+            expires = clock_timestamp() + $6::bigint * interval '1 millisecond'
+        FROM \(authority) a
+        WHERE a.id = 1 AND NOT \(identity.differs(from: "a")) AND a.longest_lease_ms >= $7::bigint
+            AND a.no_grants_before <= clock_timestamp()
+            AND l.nonce IS NULL AND l.term > 0 AND l.term < 9223372036854775807
+            AND l.grp = (SELECT r.grp FROM \(lease) r WHERE r.grp = $1::text FOR UPDATE SKIP LOCKED)
+        RETURNING \(microseconds("clock_timestamp()")), l.term, (\(durably)),
+            pg_notify(\(channel), 'a' || l.term || ':' || l.grp)
+        """
+    }
+
     // $1 longest lease in ms, $2 whether this client knows that there was a record, $3 whether to keep a quarantine
     private static func register(authority: String, identity: PostgresAuthority.Expressions) -> String {
         """
@@ -191,6 +243,15 @@ struct PostgresQueries: Sendable {
         )
         SELECT \(microseconds("clock_timestamp()")), t.n, (SELECT count(setting) FROM durable)
         FROM (VALUES (1)) AS one(id) LEFT JOIN told t ON true
+        """
+    }
+
+    // $1 group, $2 nonce, $3 term
+    private static func releaseOne(lease: String, channel: String) -> String {
+        """
+        UPDATE \(lease) AS l SET nonce = NULL, holder = NULL, incarnation = NULL, meta = NULL, expires = clock_timestamp()
+        WHERE l.grp = $1::text AND l.nonce = $2::uuid AND ($3::bigint IS NULL OR l.term = $3::bigint)
+        RETURNING \(microseconds("clock_timestamp()")), 1, (\(durably)), pg_notify(\(channel), 'r' || l.term || ':' || l.grp)
         """
     }
 

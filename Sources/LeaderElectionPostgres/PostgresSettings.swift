@@ -82,6 +82,8 @@ struct PostgresSettings: Sendable {
                 + " -c default_transaction_isolation=read\\ committed"
                 // Plans that are made once: the same few statements come again and again.
                 + " -c plan_cache_mode=force_generic_plan -c jit=off"
+                // They are often made while the table is empty, and must suit one that has grown.
+                + " -c enable_seqscan=off"
             // What the user asks for comes last, and so wins.
             let given = parameters["options"] ?? getenv("PGOPTIONS").map { String(cString: $0) }
             parameters["options"] = given.map { own + " " + $0 } ?? own

@@ -48,6 +48,13 @@ struct PostgresParameters: Sendable {
         add(Kind.int8, isNull: value == nil) { $0.append(bigEndian: value ?? 0) }
     }
 
+    mutating func add(_ value: Nonce?) {
+        add(Kind.uuid, isNull: value == nil) { bytes in
+            bytes.append(bigEndian: value?.high ?? 0)
+            bytes.append(bigEndian: value?.low ?? 0)
+        }
+    }
+
     mutating func add(_ value: String) {
         add(Kind.text) { $0.append(contentsOf: value.utf8) }
     }

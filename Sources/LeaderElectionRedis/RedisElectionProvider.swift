@@ -28,7 +28,6 @@ public final class RedisElectionProvider: ElectionProvider, PushingProvider {
 
     let election: any RedisElection
     let shared: RedisLeaseStore.Shared
-    private let lastTimeout = Mutex(Duration.seconds(5))
 
     /// Names the servers; nothing is connected before the first call.
     ///
@@ -101,7 +100,7 @@ public final class RedisElectionProvider: ElectionProvider, PushingProvider {
     /// A reading has no time-out of its own: it gets that of the call before.
     private func deadline(_ timeout: Duration?) -> ElectionInstant {
         .now
-            + lastTimeout.withLock { last in
+            + shared.attemptTimeout.withLock { last in
                 if let timeout { last = timeout }
                 return last
             }

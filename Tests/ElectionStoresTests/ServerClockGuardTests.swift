@@ -48,6 +48,24 @@ import Testing
         #expect(observe(&clock, sent: 6_000, executed: 6_001, received: 6_002, shift: 3_600_000) == nil)
     }
 
+    @Test func anotherServerMayHaveAnotherClockButTheSameOneMayNot() {
+        var clock = ServerClockGuard()
+        clock.connected(to: "first")
+        #expect(observe(&clock, sent: 0, executed: 1, received: 2) == nil)
+        // Connected again, to the same one or to one that does not say: a jump meanwhile is a jump.
+        clock.connected(to: "first")
+        clock.connected(to: nil)
+        #expect(observe(&clock, sent: 100, executed: 101, received: 102, shift: 5_000) != nil)
+        var other = ServerClockGuard()
+        other.connected(to: "first")
+        #expect(observe(&other, sent: 0, executed: 1, received: 2) == nil)
+        other.connected(to: "second")
+        #expect(other.latestCredibleServerTime(at: at(50), lease: lease) == nil)
+        #expect(observe(&other, sent: 100, executed: 101, received: 102, shift: 3_600_000) == nil)
+        #expect(!other.isSuspect(at: at(103)))
+        #expect(observe(&other, sent: 200, executed: 201, received: 202, shift: 7_200_000) != nil)
+    }
+
     @Test func jumpBackwardAndSmallCorrectionsAreNoDanger() {
         var clock = ServerClockGuard()
         #expect(observe(&clock, sent: 0, executed: 1, received: 2) == nil)

@@ -18,9 +18,8 @@ package actor ProviderChannel {
     /// In the order in which they came, so that candidates of one process are served in turn.
     private var listeners: [ElectionGroup: [(id: ObjectIdentifier, onHint: @Sendable (ProviderHint) -> Void)]] = [:]
     private var hints: (any HintSubscription)?
+    private nonisolated let gate: HintGate
     private var highestTerms: [ElectionGroup: Int64] = [:]
-    /// Hints that wait, so that not every process asks at once.
-    private var delayed: [ElectionGroup: (due: ElectionInstant, timer: any ElectionTimer)] = [:]
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -34,6 +33,7 @@ package actor ProviderChannel {
         self.executor = executor
         self.clock = clock
         self.random = random
+        gate = HintGate(clock: clock, random: random)
         let batch = provider.guarantees.maximumBatch
         acquisitions = CallLane(executor: executor, clock: clock, maximumBatch: batch, unknown: { .unknown($0) }) {
             try await provider.acquire($0)
@@ -75,11 +75,14 @@ package actor ProviderChannel {
         _ onHint: @escaping @Sendable (ProviderHint) -> Void
     ) {
         listeners[group, default: []].append((listener, onHint))
+        gate.open(group)
         guard hints == nil, let provider = provider as? any PushingProvider else { return }
-        hints = provider.hints { [weak self, executor] hint in
-            executor.execute {
-                guard let self else { return }
-                self.assumeIsolated { $0.hinted(hint) }
+        hints = provider.hints { [weak self, gate, executor] hint in
+            gate.heard(hint) { hint in
+                executor.execute {
+                    guard let self else { return }
+                    self.assumeIsolated { $0.tell(hint) }
+                }
             }
         }
     }
@@ -88,7 +91,7 @@ package actor ProviderChannel {
         listeners[group]?.removeAll { $0.id == listener }
         if listeners[group]?.isEmpty == true {
             listeners[group] = nil
-            delayed.removeValue(forKey: group)?.timer.cancel()
+            gate.close(group)
         }
         if listeners.isEmpty {
             hints?.cancel()
@@ -96,40 +99,13 @@ package actor ProviderChannel {
         }
     }
 
-    private func hinted(_ hint: ProviderHint) {
-        switch hint {
-        case .changed(let group): tell(hint, group)
-        case .freed(let group, let count):
-            tell(hint, group, after: HintSpread.delay(afterRelease: count, using: &random))
-        case .taken(let group, let count):
-            tell(hint, group, after: HintSpread.delay(afterGrant: count, using: &random))
-        case .resync, .warning:
+    private func tell(_ hint: ProviderHint) {
+        guard let group = hint.group else {
             for group in listeners.keys.sorted(by: { $0.name < $1.name }) {
                 for listener in listeners[group] ?? [] { listener.onHint(hint) }
             }
+            return
         }
-    }
-}
-
-extension ProviderChannel {
-    private func tell(_ hint: ProviderHint, _ group: ElectionGroup, after delay: Duration) {
-        guard delay > .zero else { return tell(hint, group) }
-        guard listeners[group] != nil else { return }
-        let due = clock.now + delay
-        // One look answers both hints.
-        if let waiting = delayed[group], waiting.due <= due { return }
-        delayed[group]?.timer.cancel()
-        let timer = clock.schedule(at: due) { [weak self, executor] in
-            executor.execute {
-                guard let self else { return }
-                self.assumeIsolated { $0.tell(hint, group) }
-            }
-        }
-        delayed[group] = (due, timer)
-    }
-
-    private func tell(_ hint: ProviderHint, _ group: ElectionGroup) {
-        delayed.removeValue(forKey: group)?.timer.cancel()
         let waiting = listeners[group] ?? []
         // One by one: with many candidates of one process waiting, the first has its answer before the last asks.
         for listener in waiting.dropFirst() { executor.execute { listener.onHint(hint) } }

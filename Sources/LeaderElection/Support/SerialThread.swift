@@ -160,6 +160,8 @@ extension SerialThread {
             var watches: [UInt64: DescriptorWatch] = [:]
             var lastWatch: UInt64 = 0
             var isAsleep = false
+            /// The deadline that the waker is set to; it may belong to a timer that was cancelled since.
+            var armed: ElectionInstant?
             var isStopped = false
             var thread: UInt?
         }
@@ -190,14 +192,21 @@ extension SerialThread {
 
         func addTimer(at deadline: ElectionInstant, _ action: @escaping @Sendable () -> Void) -> UInt64 {
             let (id, mustWake) = state.withLock { state in
-                let earliest = state.timers.nextDeadline
                 let id = state.timers.add(at: deadline, action)
-                let mustWake = state.isAsleep && (earliest.map { deadline < $0 } ?? true)
+                // Who sleeps is not woken only to be told when to wake up.
+                let mustWake = state.isAsleep && !arm(deadline, &state)
                 if mustWake { state.isAsleep = false }
                 return (id, mustWake)
             }
             if mustWake { waker.wake() }
             return id
+        }
+
+        /// Sees to it that the sleep ends by the deadline; whether that can be done while it lasts.
+        private func arm(_ deadline: ElectionInstant, _ state: inout State) -> Bool {
+            if let armed = state.armed, armed <= deadline { return true }
+            state.armed = deadline
+            return waker.arm(deadline)
         }
 
         func cancelTimer(_ id: UInt64) {
@@ -285,8 +294,11 @@ extension SerialThread {
                     return .turn(state.last)
                 }
                 if state.isStopped { return .end }
+                if let armed = state.armed, armed <= now || !ThreadWaker.canBeArmed { state.armed = nil }
+                let next = state.timers.nextDeadline
+                if let next { _ = arm(next, &state) }
                 state.isAsleep = true
-                return .sleep(until: state.timers.nextDeadline, state.watches)
+                return .sleep(until: next, state.watches)
             }
         }
     }

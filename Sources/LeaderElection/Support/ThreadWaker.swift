@@ -17,6 +17,9 @@ internal import Darwin
 /// thread that looks around every 5 ms instead: worse, but better than none.
 struct ThreadWaker: Sendable {
     #if os(Linux)
+    /// Whether ``arm(_:)`` changes the deadline of one who waits already.
+    static let canBeArmed = true
+
     private let event = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
     private let timer = timerfd_create(
         CLOCK_BOOTTIME,
@@ -28,17 +31,21 @@ struct ThreadWaker: Sendable {
         _ = write(event, &one, 8)
     }
 
-    /// Returns when woken, at the deadline, when one of `watched` is ready, or now and then for no reason.
-    func wait(until deadline: ElectionInstant?, watching watched: inout [pollfd]) {
+    /// Sets the deadline, from any thread, whether somebody waits or not.
+    ///
+    /// - Returns: whether one who waits already goes by it; if not, it has to be woken.
+    func arm(_ deadline: ElectionInstant) -> Bool {
         var spec = itimerspec()
-        if let deadline {
-            // All zero would disarm the timer: a deadline in the past is one nanosecond after boot.
-            let nanoseconds = max(1, deadline.nanoseconds)
-            spec.it_value.tv_sec = Int(nanoseconds / 1_000_000_000)
-            spec.it_value.tv_nsec = Int(nanoseconds % 1_000_000_000)
-        }
+        // All zero would disarm the timer: a deadline in the past is one nanosecond after boot.
+        let nanoseconds = max(1, deadline.nanoseconds)
+        spec.it_value.tv_sec = Int(nanoseconds / 1_000_000_000)
+        spec.it_value.tv_nsec = Int(nanoseconds % 1_000_000_000)
+        return timerfd_settime(timer, Int32(TFD_TIMER_ABSTIME), &spec, nil) == 0
+    }
+
+    /// Returns when woken, at the deadline that is set, when one of `watched` is ready, or now and then for no reason.
+    func wait(until _: ElectionInstant?, watching watched: inout [pollfd]) {
         let isBlind = event < 0 || timer < 0
-        timerfd_settime(timer, Int32(TFD_TIMER_ABSTIME), &spec, nil)
         let own = watched.count
         watched.append(pollfd(fd: event, events: Int16(POLLIN), revents: 0))
         watched.append(pollfd(fd: timer, events: Int16(POLLIN), revents: 0))
@@ -72,6 +79,10 @@ struct ThreadWaker: Sendable {
         var one: UInt8 = 1
         _ = write(writing, &one, 1)
     }
+
+    static let canBeArmed = false
+
+    func arm(_ deadline: ElectionInstant) -> Bool { false }
 
     func wait(until deadline: ElectionInstant?, watching watched: inout [pollfd]) {
         let left = deadline.map { Int32(clamping: max(0, ($0 - .now).wholeNanoseconds / 1_000_000 + 1)) } ?? -1

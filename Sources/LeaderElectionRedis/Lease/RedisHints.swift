@@ -29,7 +29,8 @@ final class RedisHints: Sendable {
             for store in stores { store.setSubscriptions(1) }
             state.channels = stores.map { store in
                 let prefix = shared.sender
-                return store.topology.subscribe(channel: store.keys.channel) { [notices = shared.notices] push in
+                return store.topology.subscribe(channel: store.keys.channel, patience: shared.patience) {
+                    [notices = shared.notices] push in
                     Self.pushed(push, sender: prefix, notices)
                 }
             }

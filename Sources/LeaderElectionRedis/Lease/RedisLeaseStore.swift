@@ -13,12 +13,19 @@ final class RedisLeaseStore: Sendable {
         let notices: RedisNotices
         /// Tells our own messages from those of others.
         let sender = LeaseWord.nonce(Nonce())
+        /// How long the last caller was ready to wait; a reading has no time-out of its own and gets this one.
+        let attemptTimeout = Mutex(Duration.seconds(5))
         /// Script calls that were sent.
         let roundTrips = Atomic<Int>(0)
 
         init(options: RedisProviderOptions, notices: RedisNotices) {
             self.options = options
             self.notices = notices
+        }
+
+        /// How long a silent push connection is trusted: as long as a call would be.
+        var patience: RedisPushLink.Patience {
+            { [weak self] in self?.attemptTimeout.withLock { $0 } ?? .seconds(5) }
         }
     }
 

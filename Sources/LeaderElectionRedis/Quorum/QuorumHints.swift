@@ -37,7 +37,8 @@ final class QuorumHints: Sendable {
             guard state.listeners == 1 else { return }
             state.channels = stores.enumerated().map { number, store in
                 store.setSubscriptions(1)
-                return store.topology.subscribe(channel: store.keys.channel) { [weak self] push in
+                return store.topology.subscribe(channel: store.keys.channel, patience: shared.patience) {
+                    [weak self] push in
                     self?.pushed(push, from: number)
                 }
             }

@@ -82,6 +82,16 @@ actor ClusterMap {
     /// A node failed: perhaps another has taken its place.
     func suspect(_ address: RedisSettings.Address) { _ = refresh(askingLast: address, evenIfRecent: false) }
 
+    /// Whether any node ever told who owns the slots.
+    var wasReached: Bool { !table.primaries.isEmpty }
+
+    /// Reads the table after a moment in which a replica may have taken the place of a lost node.
+    func refreshSoon() -> EventLoopFuture<Void> {
+        loop.scheduleTask(in: .milliseconds(50)) {}.futureResult.flatMap {
+            self.assumeIsolated { $0.refresh(evenIfRecent: false) }
+        }.recover { _ in }
+    }
+
     func close() {
         isClosed = true
         for link in links.values { link.assumeIsolated { $0.close() } }

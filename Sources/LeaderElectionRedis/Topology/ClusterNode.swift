@@ -4,6 +4,10 @@ internal import LeaderElection
 internal import NIOCore
 
 /// Whichever node of a cluster owns one slot: follows the slot where it goes.
+///
+/// When the owner is lost, the same commands are sent again to whoever owns the slot then, as long as the time allowed
+/// lasts: a command may so be carried out twice. All that elections send bears that: an acquisition is known by its
+/// nonce, and every other change is conditional on nonce and term.
 struct ClusterNode: RedisNode {
     private static var maximumRedirections: Int { 5 }
 
@@ -32,12 +36,12 @@ struct ClusterNode: RedisNode {
 
     func connect(timeout: Duration) async throws -> RedisServerInfo {
         let deadline = ContinuousClock.now + timeout
-        let target = try await owner(until: deadline)
-        do {
-            return try await target.link.connect(timeout: deadline - .now)
-        } catch {
-            await map.suspect(target.address)
-            throw error
+        return try await persisting(until: deadline) { _ in
+            let target = try await owner(until: deadline)
+            do { return try await target.link.connect(timeout: max(.zero, deadline - .now)) } catch {
+                await map.suspect(target.address)
+                throw error
+            }
         }
     }
 
@@ -49,8 +53,43 @@ struct ClusterNode: RedisNode {
         try await map.loop.wait(until: deadline) { [map, slot] in map.assumeIsolated { $0.owner(of: slot) } }
     }
 
-    /// - Parameter followers: how many of the last commands are to go along with the others wherever those go.
     private func exchange(
+        _ commands: [RedisCommand],
+        followers: Int,
+        on connection: RedisServerInfo.ConnectionID?,
+        until deadline: ContinuousClock.Instant
+    ) async throws -> [RedisValue] {
+        try await persisting(until: deadline, mayRetry: connection == nil) { mayRetry in
+            let answers = try await follow(commands, followers: followers, on: connection, until: deadline)
+            // Refused because nobody owns the slot yet: not carried out, and worth another try.
+            guard mayRetry, let down = answers.lazy.compactMap(\.error).first(where: { $0.prefix == "CLUSTERDOWN" })
+            else { return answers }
+            throw down.electionError("the cluster")
+        }
+    }
+
+    /// Tries again after the owner was lost, for as long as there is time for another answer.
+    private func persisting<Answer: Sendable>(
+        until deadline: ContinuousClock.Instant,
+        mayRetry: Bool = true,
+        _ call: (_ mayRetry: Bool) async throws -> Answer
+    ) async throws -> Answer {
+        // What is left is for the last attempt: its cause should be told before nobody waits for it any more.
+        let end = deadline - (deadline - .now) * 0.25
+        while true {
+            // Of a cluster that was never reached the cause is another than a fail-over.
+            let mayRetry = mayRetry && ContinuousClock.now < end
+            do { return try await call(mayRetry) } catch let error as ElectionError
+                where mayRetry && error.code == .storeUnavailable
+            {
+                guard await map.wasReached else { throw error }
+                try await map.loop.wait(until: deadline) { [map] in map.assumeIsolated { $0.refreshSoon() } }
+            }
+        }
+    }
+
+    /// - Parameter followers: how many of the last commands are to go along with the others wherever those go.
+    private func follow(
         _ commands: [RedisCommand],
         followers: Int,
         on connection: RedisServerInfo.ConnectionID?,

@@ -31,6 +31,7 @@ final class ClusterTopology: RedisTopology {
 
     func subscribe(
         channel: String,
+        patience: @escaping RedisPushLink.Patience,
         _ receive: @escaping @Sendable (RedisPush) -> Void
     ) -> any RedisSubscription {
         let slot = slot(ofKey: channel)
@@ -40,6 +41,7 @@ final class ClusterTopology: RedisTopology {
             // Both, because a publisher may not know which the server can do.
             commands: ["SSUBSCRIBE", "SUBSCRIBE"],
             loop: map.loop,
+            patience: patience,
             dial: { [map, pushLogin] in map.assumeIsolated { $0.dial(ownerOf: slot, pushLogin) } },
             receive
         )

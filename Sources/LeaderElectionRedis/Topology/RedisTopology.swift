@@ -13,19 +13,31 @@ protocol RedisTopology: Sendable {
     /// All nodes that take writes.
     func nodes() async throws -> [any RedisNode]
 
-    /// Which command publishes on a channel that ``subscribe(channel:_:)`` listens to: `PUBLISH` or `SPUBLISH`.
+    /// Which command publishes on a channel that ``subscribe(channel:patience:_:)`` listens to: `PUBLISH` or `SPUBLISH`.
     func publishCommand(for server: RedisServerInfo) -> String
 
     /// Listens on a connection of its own, which is made again with back-off until the subscription is let go.
     ///
     /// In a cluster the channel is one of the node that its hash tag belongs to.
+    /// - Parameter patience: how long a server may be silent before it is asked whether it is there, and then again
+    ///   before it counts as gone.
     func subscribe(
         channel: String,
+        patience: @escaping RedisPushLink.Patience,
         _ receive: @escaping @Sendable (RedisPush) -> Void
     ) -> any RedisSubscription
 
     /// Closes every connection; calls fail from then on.
     func close()
+}
+
+extension RedisTopology {
+    func subscribe(
+        channel: String,
+        _ receive: @escaping @Sendable (RedisPush) -> Void
+    ) -> any RedisSubscription {
+        subscribe(channel: channel, patience: { .seconds(2) }, receive)
+    }
 }
 
 /// What a subscription has to tell, on the event loop: return quickly.

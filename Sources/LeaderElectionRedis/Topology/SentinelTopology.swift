@@ -36,6 +36,7 @@ final class SentinelTopology: RedisTopology {
 
     func subscribe(
         channel: String,
+        patience: @escaping RedisPushLink.Patience,
         _ receive: @escaping @Sendable (RedisPush) -> Void
     ) -> any RedisSubscription {
         var login = login
@@ -44,7 +45,14 @@ final class SentinelTopology: RedisTopology {
             watch.start()
             return directory.dialPrimary(login)
         }
-        let subscription = RedisPushLink.start(name: link.name, channel, loop: link.loop, dial: dial, receive)
+        let subscription = RedisPushLink.start(
+            name: link.name,
+            channel,
+            loop: link.loop,
+            patience: patience,
+            dial: dial,
+            receive
+        )
         watch.onSwitch { [weak subscription] error in
             subscription?.reconnect(error)
             return subscription != nil

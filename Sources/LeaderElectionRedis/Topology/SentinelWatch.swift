@@ -32,6 +32,7 @@ final class SentinelWatch: Sendable {
                 name: "sentinels",
                 "+switch-master",
                 loop: directory.loop,
+                patience: { .seconds(2) },
                 dial: { [directory] in directory.dialSentinel() },
                 { [weak self] push in
                     if case .message(let payload) = push { self?.heard(payload) }

@@ -9,7 +9,9 @@ final class SingleTopology: RedisTopology {
     private let dialPush: RedisLink.Dial
 
     init(_ connector: RedisConnector, _ address: RedisSettings.Address, _ login: RedisConnector.Login) {
-        link = RedisLink(name: "\(address)", loop: connector.loop) { connector.open(address, login) }
+        link = RedisLink(name: "\(address)", loop: connector.loop, hurdle: { connector.hurdle(at: address) }) {
+            connector.open(address, login)
+        }
         var login = login
         login.asksForInfo = false
         dialPush = { [login] in connector.open(address, login) }
@@ -25,9 +27,17 @@ final class SingleTopology: RedisTopology {
 
     func subscribe(
         channel: String,
+        patience: @escaping RedisPushLink.Patience,
         _ receive: @escaping @Sendable (RedisPush) -> Void
     ) -> any RedisSubscription {
-        RedisPushLink.start(name: link.name, channel, loop: link.loop, dial: dialPush, receive)
+        RedisPushLink.start(
+            name: link.name,
+            channel,
+            loop: link.loop,
+            patience: patience,
+            dial: dialPush,
+            receive
+        )
     }
 
     func close() { link.loop.execute { [link] in link.assumeIsolated { $0.close() } } }

@@ -26,6 +26,12 @@ struct RedisConnector: Sendable {
     let timeout: Duration
     private let tls: NIOSSLContext?
     private let tlsServerName: String?
+    private let hurdles = Hurdles()
+
+    /// What an attempt to connect that takes long is waiting for.
+    private final class Hurdles: Sendable {
+        let errors = Mutex<[RedisSettings.Address: ElectionError]>([:])
+    }
 
     /// Reads the files that the settings name: blocks for a moment.
     init(_ settings: RedisSettings, loop: any EventLoop = RedisEventLoop.shared) throws {
@@ -56,13 +62,25 @@ struct RedisConnector: Sendable {
             usesTLS: tls != nil,
             serverName: tlsServerName ?? Self.serverName(address)
         )
+        meets(diagnosis.unreachable, at: address)
         return connect(address, timeout)
-            .flatMapThrowing { try attach($0, diagnosis) }
+            .flatMapThrowing { channel in
+                meets(diagnosis.silentAtLogin, at: address)
+                return try attach(channel, diagnosis)
+            }
             .flatMap { logIn($0, login, until: deadline, diagnosis) }
             .flatMapErrorThrowing { error in
                 let error = diagnosis.explain(error)
                 throw error == diagnosis.closed ? diagnosis.closedAtLogin : error
             }
+            .always { _ in meets(nil, at: address) }
+    }
+
+    /// How an attempt that is under way would fail if it went on as it does; nil if there is none.
+    func hurdle(at address: RedisSettings.Address) -> ElectionError? { hurdles.errors.withLock { $0[address] } }
+
+    private func meets(_ error: ElectionError?, at address: RedisSettings.Address) {
+        hurdles.errors.withLock { $0[address] = error }
     }
 
     private func connect(_ address: RedisSettings.Address, _ timeout: Duration) -> EventLoopFuture<any Channel> {

@@ -30,13 +30,7 @@ struct RedisDiagnosis: Sendable {
         case let error as NIOConnectionError: explain(error)
         case let error as IOError: explain(error)
         case is NIOSSLCloseTimedOutError: closed
-        case ChannelError.connectTimeout:
-            ElectionError(
-                .timedOut,
-                "connecting to Redis at \(address) takes too long; check that the host is up and that no firewall "
-                    + "drops packets to it",
-                cause: error
-            )
+        case ChannelError.connectTimeout: unreachable
         case SocketAddressError.unixDomainSocketPathTooLong:
             ElectionError(
                 .invalidConfiguration,
@@ -48,30 +42,44 @@ struct RedisDiagnosis: Sendable {
         }
     }
 
+    /// Nobody took the connection, nor refused it.
+    var unreachable: ElectionError {
+        ElectionError(
+            .timedOut,
+            "connecting to Redis at \(address) takes too long; check that the host is up and that no firewall drops "
+                + "packets to it"
+        )
+    }
+
     var closed: ElectionError {
         unavailable("the server closed the connection to Redis at \(address); it is made anew")
     }
 
     /// The server hung up before it had answered anything.
     var closedAtLogin: ElectionError {
-        let remedy =
-            usesTLS
-            ? "check that it is Redis and expects TLS"
-            : "if it expects TLS, say rediss:// instead of redis://"
+        guard !usesTLS else { return noTLS }
         // What a server that is full has to say may be lost, because it hangs up on what we have sent meanwhile.
         return unavailable(
-            "the server at \(address) closed the connection at once; \(remedy); if it has no connection left, raise maxclients"
+            "the server at \(address) closed the connection at once; if it expects TLS, say rediss:// instead of "
+                + "redis://; if it has no connection left, raise maxclients"
         )
     }
 
     /// The server took the connection and then said nothing.
     var silentAtLogin: ElectionError {
-        ElectionError(
+        guard !usesTLS else { return noTLS }
+        return ElectionError(
             .timedOut,
-            "the server at \(address) accepts connections but does not answer; "
-                + (usesTLS
-                    ? "if it does not use TLS, say redis:// instead of rediss://; otherwise check whether it is stuck"
-                    : "check whether it is stuck, or whether it is Redis at all")
+            "the server at \(address) accepts connections but does not answer; check whether it is stuck, or whether it "
+                + "is Redis at all"
+        )
+    }
+
+    /// Without TLS a server answers our greeting with nonsense or, more often, not at all: chance decides which.
+    private var noTLS: ElectionError {
+        unavailable(
+            "TLS was expected of the server at \(address), which does not answer in it; if it uses none, say redis:// "
+                + "instead of rediss://, otherwise check whether it is stuck or has no connection left (maxclients)"
         )
     }
 
@@ -119,12 +127,7 @@ struct RedisDiagnosis: Sendable {
                 cause: error
             )
         }
-        if reason.contains("WRONG_VERSION_NUMBER") || reason.contains("EOF during handshake") {
-            return unavailable(
-                "the server at \(address) does not answer in TLS; if it uses none, say redis:// instead of rediss://",
-                error
-            )
-        }
+        if reason.contains("WRONG_VERSION_NUMBER") || reason.contains("EOF during handshake") { return noTLS }
         if reason.contains("CERTIFICATE_REQUIRED") || reason.contains("ALERT_BAD_CERTIFICATE")
             || reason.contains("ALERT_HANDSHAKE_FAILURE") || reason.contains("ALERT_UNKNOWN_CA")
         {

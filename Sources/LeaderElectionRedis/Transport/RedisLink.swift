@@ -38,6 +38,7 @@ actor RedisLink: RedisNode {
     nonisolated let name: String
     nonisolated let loop: any EventLoop
     private let dial: Dial
+    private let hurdle: @Sendable () -> ElectionError?
     private var state = State.idle
     private var lastAttempt: UInt64 = 0
     private var backOff: RedisBackOff
@@ -47,7 +48,15 @@ actor RedisLink: RedisNode {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
-    init(name: String, loop: any EventLoop, backOff: RedisBackOff = RedisBackOff(), dial: @escaping Dial) {
+    /// - Parameter hurdle: what an attempt that is under way waits for.
+    init(
+        name: String,
+        loop: any EventLoop,
+        backOff: RedisBackOff = RedisBackOff(),
+        hurdle: @escaping @Sendable () -> ElectionError? = { nil },
+        dial: @escaping Dial
+    ) {
+        self.hurdle = hurdle
         self.name = name
         self.loop = loop
         self.backOff = backOff
@@ -231,7 +240,8 @@ actor RedisLink: RedisNode {
     private func waitedTooLong(_ call: UInt64) {
         guard let waiter = waiters.removeValue(forKey: call) else { return }
         let text = "Redis at \(name) is not connected yet; check that the host is up and reachable"
-        waiter.proceed(.failure(backOff.cause ?? ElectionError(.timedOut, text)))
+        // The attempt will end for this very reason: one cause, told once.
+        waiter.proceed(.failure(hurdle() ?? backOff.cause ?? ElectionError(.timedOut, text)))
     }
 
     private func startConnecting() {

@@ -8,6 +8,7 @@ internal import NIOCore
 /// A server that only stays silent is not noticed by listening, so it is asked from time to time whether it is there.
 actor RedisPushLink {
     typealias Receive = @Sendable (RedisPush) -> Void
+    typealias Patience = @Sendable () -> Duration
 
     private enum State {
         case waiting(Scheduled<Void>)
@@ -17,15 +18,14 @@ actor RedisPushLink {
         case cancelled
     }
 
-    /// How often a silent server is asked whether it is there, and how long it may take to answer.
-    private static var checkInterval: TimeAmount { .seconds(5) }
-
     nonisolated let loop: any EventLoop
     private let name: String
     private let channel: String
     private let commands: [RedisCommand]
     private let dial: RedisLink.Dial
     private let receive: Receive
+    /// After how much silence a server is asked whether it is there, and how long it may take to answer.
+    private let patience: Patience
 
     private var state = State.connecting
     private var backOff = RedisBackOff()
@@ -42,9 +42,11 @@ actor RedisPushLink {
         _ channel: String,
         commands: [String],
         loop: any EventLoop,
+        patience: @escaping Patience,
         dial: @escaping RedisLink.Dial,
         _ receive: @escaping Receive
     ) {
+        self.patience = patience
         self.name = name
         self.channel = channel
         self.commands = commands.map { RedisCommand($0, channel) }
@@ -59,10 +61,19 @@ actor RedisPushLink {
         _ channel: String,
         commands: [String] = ["SUBSCRIBE"],
         loop: any EventLoop,
+        patience: @escaping Patience,
         dial: @escaping RedisLink.Dial,
         _ receive: @escaping Receive
     ) -> Subscription {
-        let link = RedisPushLink(name: name, channel, commands: commands, loop: loop, dial: dial, receive)
+        let link = RedisPushLink(
+            name: name,
+            channel,
+            commands: commands,
+            loop: loop,
+            patience: patience,
+            dial: dial,
+            receive
+        )
         loop.execute { link.assumeIsolated { $0.connect() } }
         return Subscription(link)
     }
@@ -175,10 +186,12 @@ actor RedisPushLink {
         receive(.interrupted(error))
     }
 
+    private var checkInterval: TimeAmount { TimeAmount(max(.milliseconds(250), patience())) }
+
     private func scheduleCheck(_ connection: RedisConnection) {
         check?.cancel()
         hasHeard = false
-        check = loop.scheduleTask(in: Self.checkInterval) { [weak self, weak connection] in
+        check = loop.scheduleTask(in: checkInterval) { [weak self, weak connection] in
             guard let self, let connection else { return }
             self.assumeIsolated { $0.askWhetherAlive(connection) }
         }
@@ -188,7 +201,7 @@ actor RedisPushLink {
         guard !hasHeard else { return scheduleCheck(connection) }
         guard let ping = try? RedisRequest([RedisCommand("PING")]) else { return }
         connection.assumeIsolated { $0.send(ping) }
-        check = loop.scheduleTask(in: Self.checkInterval) { [weak self, weak connection] in
+        check = loop.scheduleTask(in: checkInterval) { [weak self, weak connection] in
             guard let self, let connection else { return }
             self.assumeIsolated { link in
                 guard !link.hasHeard else { return link.scheduleCheck(connection) }
