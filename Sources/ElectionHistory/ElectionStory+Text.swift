@@ -80,6 +80,7 @@ extension ElectionStory {
     static func text(_ nanoseconds: Int64) -> String {
         let (number, unit): (Double, String) =
             switch abs(nanoseconds) {
+            case 0: (0, "s")
             case 3_600_000_000_000...: (Double(nanoseconds) / 3.6e12, "h")
             case 120_000_000_000...: (Double(nanoseconds) / 6e10, "min")
             case 1_000_000_000...: (Double(nanoseconds) / 1e9, "s")
