@@ -91,6 +91,16 @@ public final class ConsulElectionProvider: ElectionProvider, PushingProvider {
         return await store.holders(of: groups, until: store.deadline(nil))
     }
 
+    /// A fence for what you write to Consul's key-value store while you lead.
+    ///
+    /// - Returns: nil if this provider does not lead the group in this term (any more), or if no session holds it: the
+    ///   entry of a short lease changes with each renewal, so that nothing in Consul marks its term. Compare terms where
+    ///   the data is.
+    public func fence(of group: ElectionGroup, term: Int64) -> ConsulFence? {
+        guard let lease = store.held[group], lease.term == term, let session = lease.session else { return nil }
+        return ConsulFence(key: store.names.key(group), session: session, index: term)
+    }
+
     /// One blocking query for all groups of the prefix.
     public func hints(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription {
         store.watch.add(receive)

@@ -9,7 +9,7 @@ internal import Foundation
 /// A key with its value, as Consul tells of it.
 struct KVEntry: Decodable, Hashable, Sendable {
     /// The recipe of Consul's API marks with it what is a lock; others leave such a key alone.
-    static var lockFlags: UInt64 { 0x2ddc_cbc7_40a5_3d1e }
+    static var lockFlags: UInt64 { 0x2ddc_cbc0_58a5_0c18 }
     /// Marks a lease that candidates time themselves: the API's recipe then refuses the key instead of taking it.
     static var observedFlags: UInt64 { 0x656c_6563_7469_6f6e }
 

@@ -23,7 +23,9 @@ final class ConsulSessions: Sendable {
     }
 
     private struct Created: Decodable {
-        var ID: String
+        var id: String
+
+        private enum CodingKeys: String, CodingKey { case id = "ID" }
     }
 
     private let http: ConsulHTTP
@@ -59,7 +61,7 @@ final class ConsulSessions: Sendable {
         let reply = http.send(.put, "session/create?", body: body(lease), within: timeout).reply
         reply.flatMapThrowing { reply in
             let created: Created = try TransactionResult.decode(reply.body)
-            return ConsulSession(id: created.ID, provenAt: reply.sent)
+            return ConsulSession(id: created.id, provenAt: reply.sent)
         }.whenComplete { result in
             self.slots.withLock { slots in
                 slots[lease]?.creating = nil
