@@ -44,7 +44,7 @@ struct SessionTests {
 
     @Test
     func aSessionThatAnOperatorDestroysIsLostAtOnceAndNotGivenAwayBeforeItsDeadline() async throws {
-        let provider = try agent.provider()
+        let provider = try agent.provider(lockDelay: .seconds(2))
         let hints = Hints(provider)
         let leader = try Asker(provider, "group", "leader", lease: .seconds(2))
         let term = try await leader.termSoon()

@@ -11,8 +11,10 @@ internal import Synchronization
 /// What it sees is a hint: it causes readings, tells a leader that its key is gone, and says what may be taken without
 /// another look, by an operation that fails if it is not true any more.
 final class ConsulWatch: Sendable {
-    /// How long Consul may leave the query unanswered; it adds up to a sixteenth.
-    private static var wait: Duration { .seconds(55) }
+    /// How many seconds Consul may leave the query unanswered; it adds up to a sixteenth.
+    ///
+    /// So long a connection that died in silence goes unnoticed; each answer holds all entries, however.
+    private static func wait(entries: Int) -> Int64 { entries < 500 ? 10 : 55 }
     /// After what changes more often than it can be read, the next look waits.
     private static var longestPause: Duration { .seconds(1) }
     /// A query that comes back at once is not worth a word; one that keeps failing is.
@@ -135,10 +137,11 @@ final class ConsulWatch: Sendable {
     // MARK: - The query
 
     private func ask(_ generation: Int) {
-        let index = state.withLock { $0.generation == generation ? $0.index : nil }
-        guard let index else { return }
-        let wait = index == 0 ? "" : "&index=\(index)&wait=\(Self.wait.components.seconds)s"
-        let limit = index == 0 ? Duration.seconds(10) : Self.wait * 17 / 16 + .seconds(5)
+        let place = state.withLock { $0.generation == generation ? (index: $0.index, entries: $0.seen.count) : nil }
+        guard let place else { return }
+        let (index, seconds) = (place.index, Self.wait(entries: place.entries))
+        let wait = index == 0 ? "" : "&index=\(index)&wait=\(seconds)s"
+        let limit = index == 0 ? Duration.seconds(10) : .seconds(seconds) * 17 / 16 + .seconds(5)
         let sent = ElectionInstant.now
         let (reply, cancel) = http.send(.get, "kv/\(names.prefix)?recurse\(wait)", within: limit)
         let isWanted = state.withLock { state in
