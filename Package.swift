@@ -12,6 +12,7 @@ let package = Package(
         .library(name: "LeaderElectionPostgres", targets: ["LeaderElectionPostgres"]),
         .library(name: "LeaderElectionRedis", targets: ["LeaderElectionRedis"]),
         .library(name: "LeaderElectionZooKeeper", targets: ["LeaderElectionZooKeeper"]),
+        .library(name: "LeaderElectionConsul", targets: ["LeaderElectionConsul"]),
         .library(name: "LeaderElectionTesting", targets: ["LeaderElectionTesting"]),
         .executable(name: "elect", targets: ["elect"]),
     ],
@@ -20,11 +21,12 @@ let package = Package(
         .trait(name: "Postgres", description: "LeaderElectionPostgres; links the system's libpq."),
         .trait(name: "Redis", description: "LeaderElectionRedis; links the system's libhiredis, uses SwiftNIO."),
         .trait(name: "ZooKeeper", description: "LeaderElectionZooKeeper; links the system's libzookeeper_mt."),
+        .trait(name: "Consul", description: "LeaderElectionConsul; uses AsyncHTTPClient."),
         .trait(
             name: "ServiceLifecycle",
             description: "ElectionService conforms to Service and takes part in graceful shutdown."
         ),
-        .default(enabledTraits: ["SQLite", "Postgres", "Redis", "ZooKeeper", "ServiceLifecycle"]),
+        .default(enabledTraits: ["SQLite", "Postgres", "Redis", "ZooKeeper", "Consul", "ServiceLifecycle"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
@@ -32,6 +34,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.80.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.30.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.24.0"),
     ],
     targets: [
         // What users import.
@@ -91,6 +94,19 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        .target(
+            name: "LeaderElectionConsul",
+            dependencies: [
+                "LeaderElection",
+                "ElectionStores",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: .when(traits: ["Consul"])),
+                .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["Consul"])),
+                .product(name: "NIOPosix", package: "swift-nio", condition: .when(traits: ["Consul"])),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: .when(traits: ["Consul"])),
+                .product(name: "NIOSSL", package: "swift-nio-ssl", condition: .when(traits: ["Consul"])),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .target(name: "LeaderElectionTesting", dependencies: ["LeaderElection"]),
         .executableTarget(
             name: "elect",
@@ -101,6 +117,7 @@ let package = Package(
                 "LeaderElectionPostgres",
                 "LeaderElectionRedis",
                 "LeaderElectionZooKeeper",
+                "LeaderElectionConsul",
                 "ElectionFiles",
                 "ElectionHistory",
                 "CElectCommand",
@@ -162,6 +179,10 @@ let package = Package(
             name: "LeaderElectionZooKeeperTests",
             dependencies: ["LeaderElection", "LeaderElectionZooKeeper", "ElectionStores", "LeaderElectionTesting"]
         ),
+        .testTarget(
+            name: "LeaderElectionConsulTests",
+            dependencies: ["LeaderElection", "LeaderElectionConsul", "ElectionStores", "LeaderElectionTesting"]
+        ),
         // The engine in thousands of simulated worlds; see scripts/simulate.
         .target(
             name: "ElectionSimulation",
@@ -207,6 +228,16 @@ let package = Package(
             ],
             path: "IntegrationTests/ZooKeeperIntegrationTests",
             exclude: ["kazoo_candidate.py", "CuratorCandidate.java"]
+        ),
+        .testTarget(
+            name: "ConsulIntegrationTests",
+            dependencies: [
+                "IntegrationSupport", "LeaderElectionConsul", "LeaderElectionTesting", "elect",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: .when(traits: ["Consul"])),
+                .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["Consul"])),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: .when(traits: ["Consul"])),
+            ],
+            path: "IntegrationTests/ConsulIntegrationTests"
         ),
         .testTarget(
             name: "LeaderElectionTestingTests",

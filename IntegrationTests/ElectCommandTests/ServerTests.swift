@@ -15,6 +15,8 @@ import Testing
     }
     @Test(.needs(.redisCluster)) func redisElectsInACluster() async throws { try await elects(over: .redisCluster) }
     @Test(.needs(.redisQuorum)) func aQuorumOfRedisElects() async throws { try await elects(over: .redisQuorum) }
+    @Test(.needs(.consul)) func consulElects() async throws { try await elects(over: .consul) }
+    @Test(.needs(.consulTLS)) func consulElectsOverTLSWithAToken() async throws { try await elects(over: .consulTLS) }
     @Test(.needs(.valkey)) func valkeyElects() async throws { try await elects(over: .valkey) }
 
     @Test(.needs(.zookeeper)) func zookeeperElects() async throws { try await elects(over: .zookeeper) }

@@ -16,7 +16,7 @@ enum Store: CaseIterable, Sendable, Equatable, CustomTestStringConvertible {
     /// Those that `elect` can reach over the network.
     static let servers: [Backend] = [
         .postgres, .pgbouncer, .redis, .redisTLS, .redisSentinel, .redisCluster, .redisQuorum, .valkey,
-        .zookeeper,
+        .zookeeper, .consul, .consulTLS,
     ]
 
     /// Every store that is there; a server that is not is named by ``ServerTests``.

@@ -15,6 +15,9 @@ package enum Backend: String, CaseIterable, Sendable {
     case valkey
     case zookeeper
     case zookeeperEnsemble = "zookeeper-ensemble"
+    case consul
+    case consulTLS = "consul-tls"
+    case consulCluster = "consul-cluster"
 
     /// The first port of the hundred that the common set has.
     static let portBase: UInt16 = 24000
@@ -45,6 +48,9 @@ package enum Backend: String, CaseIterable, Sendable {
         case .redisQuorum: [50, 51, 52, 53, 54]
         case .zookeeper: [20]
         case .zookeeperEnsemble: [21, 22, 23]
+        case .consul: [0]
+        case .consulTLS: [3]
+        case .consulCluster: [11, 12, 13]
         }
     }
 
@@ -60,7 +66,19 @@ package enum Backend: String, CaseIterable, Sendable {
         case .redisCluster: "redis+cluster://\(addresses)"
         case .redisQuorum: "redis+quorum://\(addresses)"
         case .zookeeper, .zookeeperEnsemble: "zookeeper://\(addresses)/elections?tickTime=200ms"
+        case .consul, .consulCluster: "consul://127.0.0.1:\(port)/leader-election?lockDelay=1s"
+        case .consulTLS:
+            "consul+https://localhost:\(port)/leader-election?lockDelay=1s&token=\(Self.consulToken)"
+                + "&cacert=\(Self.certificateAuthority)&cert=\(Self.tls("server.crt"))&key=\(Self.tls("server.key"))"
         }
+    }
+
+    /// The token of Consul's that may elect; the server takes no client without a certificate.
+    package static var consulToken: String { "00000000-0000-0000-0000-00000000e1ec" }
+
+    /// A file of the servers' certificates.
+    package static func tls(_ name: String) -> String {
+        URL(filePath: certificateAuthority).deletingLastPathComponent().appending(path: name).path
     }
 
     /// The certificate of the authority that signed the servers' own.

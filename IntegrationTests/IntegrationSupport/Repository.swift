@@ -37,6 +37,9 @@ extension Backend {
             return isInPath("redis-cli") && (isInPath("valkey-server") || files.isExecutableFile(atPath: unpacked))
         case .zookeeper, .zookeeperEnsemble:
             return isInPath("java") && files.isReadableFile(atPath: "/usr/share/java/zookeeper.jar")
+        case .consul, .consulTLS, .consulCluster:
+            let unpacked = Repository.servers.appending(path: "packages/consul/usr/bin/consul").path
+            return isInPath("consul") || files.isExecutableFile(atPath: unpacked)
         case .redis, .redisTLS, .redisSentinel, .redisCluster, .redisQuorum:
             return isInPath("redis-server") && isInPath("redis-cli")
         }

@@ -14,6 +14,7 @@ struct ProviderURL: Sendable, Equatable {
         case postgres(String)
         case redis(String)
         case zookeeper(String)
+        case consul(String)
     }
 
     let store: Store
@@ -42,6 +43,7 @@ struct ProviderURL: Sendable, Equatable {
         case "postgres", "postgresql": store = .postgres(text)
         case let scheme where scheme.hasPrefix("redis"): store = .redis(text)
         case "zookeeper": store = .zookeeper(text)
+        case let scheme where scheme == "consul" || scheme.hasPrefix("consul+"): store = .consul(text)
         case let scheme:
             throw CommandFailure.usage("\(source): \"\(Self.safe(scheme)):\" is not a known store; use \(Self.forms)")
         }
@@ -60,13 +62,14 @@ struct ProviderURL: Sendable, Equatable {
             case .postgres(let url): try Self.postgres(url, readOnly: readOnly, logger: logger)
             case .redis(let url): try Self.redis(url, readOnly: readOnly, logger: logger)
             case .zookeeper(let url): try Self.zookeeper(url, readOnly: readOnly, logger: logger)
+            case .consul(let url): try Self.consul(url, readOnly: readOnly, logger: logger)
             }
         }
     }
 
     private static let forms =
         "memory:, file:///directory, sqlite:///file.db, "
-        + "postgres://user@host/database, redis://host or zookeeper://host:port/root"
+        + "postgres://user@host/database, redis://host, zookeeper://host:port/root or consul://host"
 
     private static func path(
         _ rest: Substring,

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#if Consul
+import Foundation
+import IntegrationSupport
+import LeaderElection
+import Testing
+
+@testable import LeaderElectionConsul
+
+@Suite(.needs(.consul), .serialized, .timeLimit(.minutes(1)))
+struct SessionTests {
+    private let agent = Agent(.consul)
+
+    @Test
+    func allGroupsShareOneSessionAndOneRenewal() async throws {
+        let proxy = try FaultProxy(to: NetworkAddress.all(in: agent.url)[0].port)
+        defer { proxy.close() }
+        let provider = try agent.provider(port: proxy.port)
+        let hints = Hints(provider)
+        try await soon("the watch") { hints.all.contains(.resync) }
+        let askers = try (0..<100).map { try Asker(provider, "group \($0)") }
+        let answers = try await provider.acquire(askers.map(\.request))
+        var renewals: [RenewRequest] = []
+        for (asker, answer) in zip(askers, answers) {
+            guard case .granted(let term, _) = answer else { throw NotInTime(what: "a grant") }
+            renewals.append(
+                RenewRequest(
+                    group: asker.request.group,
+                    nonce: asker.request.nonce,
+                    term: term,
+                    leaseDuration: .seconds(10),
+                    timeout: .seconds(5)
+                )
+            )
+        }
+        proxy.watch(for: "PUT /v1/")
+        proxy.watch(for: "session/create")
+        for answer in try await provider.renew(renewals) {
+            guard case .renewed(.seconds(10)) = answer else { throw NotInTime(what: "a renewal: \(answer)") }
+        }
+        #expect(proxy.occurrences(of: "PUT /v1/") == 1)
+        #expect(proxy.occurrences(of: "session/create") == 0)
+    }
+
+    @Test
+    func aSessionThatAnOperatorDestroysIsLostAtOnceAndNotGivenAwayBeforeItsDeadline() async throws {
+        let provider = try agent.provider(lockDelay: .seconds(2))
+        let hints = Hints(provider)
+        let leader = try Asker(provider, "group", "leader", lease: .seconds(2))
+        let term = try await leader.termSoon()
+        let other = try Asker(try agent.provider(), "group", "other", lease: .seconds(2))
+        #expect(try await other.holder() == "leader")
+        let sent = ElectionInstant.now
+        _ = try await leader.renew(term)
+        hints.forget()
+        let session = try #require(provider.store.sessions.current(.seconds(2))?.id)
+        try await agent.call("PUT", "session/destroy/\(session)")
+        try await soon("the hint") { hints.all.contains(.changed(leader.request.group)) }
+        guard case .lost = try await leader.renew(term) else { throw NotInTime(what: "the loss") }
+        // The lock-delay is as long as the lease.
+        guard case .deferred = try await other.ask() else { throw NotInTime(what: "the lock-delay") }
+        let next = try await other.termSoon(within: .seconds(10))
+        #expect(next > term)
+        #expect(ElectionInstant.now - sent > .milliseconds(1900))
+        #expect(try await leader.holder() == "other")
+    }
+
+    @Test
+    func aSessionThatNobodyRenewsRunsOut() async throws {
+        let leader = try Asker(try agent.provider(lockDelay: .zero), "group", "leader", lease: .seconds(2))
+        let term = try await leader.termSoon()
+        let provider = try agent.provider()
+        let hints = Hints(provider)
+        let other = try Asker(provider, "group", "other", lease: .seconds(2))
+        #expect(try await other.holder() == "leader")
+        try await soon("word of it", within: .seconds(20)) {
+            hints.all.contains(.freed(other.request.group, listeners: 1))
+        }
+        #expect(try await other.termSoon() > term)
+        guard case .lost = try await leader.renew(term) else { throw NotInTime(what: "the loss") }
+    }
+
+    @Test(arguments: [true, false])
+    func aKeyThatAnOperatorDeletesIsLost(isWatched: Bool) async throws {
+        let provider = try agent.provider()
+        let hints = isWatched ? Hints(provider) : nil
+        let leader = try Asker(provider)
+        let kept = try Asker(provider, "another group")
+        let (term, keptTerm) = (try await leader.termSoon(), try await kept.termSoon())
+        if let hints {
+            try await soon("the watch") { hints.all.contains(.resync) }
+            hints.forget()
+        }
+        try await agent.call("DELETE", "kv/\(try agent.key("group"))")
+        if let hints {
+            try await soon("the hint") { hints.all.contains(.changed(leader.request.group)) }
+        }
+        guard case .lost = try await leader.renew(term) else { throw NotInTime(what: "the loss") }
+        guard case .renewed = try await kept.renew(keptTerm) else { throw NotInTime(what: "the renewal") }
+        let other = try Asker(try agent.provider(), "group", "other")
+        #expect(try await other.termSoon() > term, "terms grow although the key was new")
+    }
+
+    @Test
+    func aCandidateThatWaitsHasItsSessionReady() async throws {
+        let leader = try Asker(try agent.provider(), "group", "leader", lease: .seconds(2))
+        let term = try await leader.termSoon()
+        let provider = try agent.provider()
+        let hints = Hints(provider)
+        let other = try Asker(provider, "group", "other", lease: .seconds(2))
+        #expect(try await other.holder() == "leader")
+        try await soon("the session") { provider.store.sessions.current(.seconds(2)) != nil }
+        let session = provider.store.sessions.current(.seconds(2))
+        // Longer than a session lives that nobody renews.
+        try await soon("its renewals", within: .seconds(20)) {
+            if case .renewed = try await leader.renew(term) {} else { throw NotInTime(what: "the renewal") }
+            let now = provider.store.sessions.current(.seconds(2))
+            return now?.id == session?.id
+                && now.map { $0.provenAt > (session?.provenAt ?? .now) + .seconds(3) } ?? false
+        }
+        hints.forget()
+        _ = try await leader.release(term)
+        try await soon("the hint") {
+            hints.all.contains(.freed(other.request.group, listeners: 1))
+        }
+        #expect(try await other.term() != nil, "at the first try")
+    }
+
+    @Test
+    func otherModesOnTheSameKeyRespectEachOther() async throws {
+        let session = try Asker(try agent.provider(.session), "group", "session")
+        let term = try await session.termSoon()
+        var cas = try Asker(try agent.provider(.cas), "group", "cas", lease: .seconds(2))
+        guard case .held(let record) = try await cas.ask() else { throw NotInTime(what: "the refusal") }
+        #expect(record.holder.id == "session" && !record.isObserverTimed)
+        cas.request.observed = record.version
+        #expect(try await cas.holder() == "session", "who watches a session's key learns nothing from its silence")
+        _ = try await session.release(term)
+        let next = try await cas.termSoon()
+        #expect(next > term)
+        guard case .held(let observed) = try await session.ask() else { throw NotInTime(what: "the refusal") }
+        #expect(observed.isObserverTimed && observed.leaseDuration == .seconds(2))
+        var patient = session
+        patient.request.observed = observed.version
+        #expect(try await patient.termSoon() > next)
+        guard case .lost = try await cas.renew(next) else { throw NotInTime(what: "the loss") }
+    }
+}
+#endif

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+#if Consul
+internal import AsyncHTTPClient
+internal import LeaderElection
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOSSL
+
+#if canImport(FoundationEssentials)
+internal import FoundationEssentials
+#else
+internal import Foundation
+#endif
+
+/// Requests to one agent, over connections that are kept.
+///
+/// A request that is not answered in time closes its connection, so that nothing later is sent behind it.
+final class ConsulHTTP: Sendable {
+    /// A transaction holds at most so many operations; a limit of Consul's.
+    static var operationsPerTransaction: Int { 64 }
+    /// So many at once; what is more waits for a connection.
+    private static var connections: Int { 8 }
+    private static var longestBody: Int { 1 << 30 }
+
+    enum Method: Hashable, Sendable {
+        case get
+        case put
+    }
+
+    let loop: any EventLoop
+    private let client: HTTPClient
+    private let base: String
+    private let headers: HTTPHeaders
+    private let scope: String
+    private let place: String
+
+    init(_ settings: ConsulSettings) {
+        loop = ConsulEventLoop.group.next()
+        var configuration = HTTPClient.Configuration()
+        configuration.httpVersion = .http1Only
+        configuration.redirectConfiguration = .disallow
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = Self.connections
+        configuration.connectionPool.idleTimeout = .seconds(120)
+        // The engine tries again, and wants to tell why it has to.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.tlsConfiguration = settings.tls
+        let scheme = settings.tls == nil ? "http" : "https"
+        switch settings.address {
+        case .socket(let path): base = "http+unix://" + KeyNames.percentEncoded(path)
+        case .host(let host, let port):
+            var name = host
+            if settings.tls != nil, let serverName = settings.tlsServerName {
+                configuration.dnsOverride[serverName] = host
+                name = serverName
+            }
+            base = "\(scheme)://\(name.contains(":") ? "[\(name)]" : name):\(port)"
+        }
+        client = HTTPClient(eventLoopGroupProvider: .shared(ConsulEventLoop.group), configuration: configuration)
+        var headers = HTTPHeaders()
+        if let token = settings.token { headers.add(name: "X-Consul-Token", value: token) }
+        headers.add(name: "Content-Type", value: "application/json")
+        self.headers = headers
+        var scope = ""
+        for (name, value) in [
+            ("dc", settings.datacenter), ("ns", settings.namespace), ("partition", settings.partition),
+        ] {
+            if let value { scope += "&\(name)=\(value)" }
+        }
+        self.scope = scope
+        place = settings.place
+    }
+
+    /// Sends a request; the future fails with an ``ElectionError`` that names cause and remedy.
+    ///
+    /// - Parameter path: with its query, which every path has at least a question mark of.
+    func send(
+        _ method: Method,
+        _ path: String,
+        body: ByteBuffer? = nil,
+        within timeout: Duration
+    ) -> (reply: EventLoopFuture<ConsulReply>, cancel: @Sendable () -> Void) {
+        let request: HTTPClient.Request
+        do {
+            request = try HTTPClient.Request(
+                url: "\(base)/v1/\(path)\(scope)",
+                method: method == .get ? .GET : .PUT,
+                headers: headers,
+                body: body.map { .byteBuffer($0) }
+            )
+        } catch {
+            let error = ElectionError(.invalidConfiguration, "the address \(place) of Consul cannot be used: \(error)")
+            return (loop.makeFailedFuture(error), {})
+        }
+        let sent = ElectionInstant.now
+        let task = client.execute(
+            request: request,
+            delegate: ResponseAccumulator(request: request, maxBodySize: Self.longestBody),
+            eventLoop: .delegateAndChannel(on: loop),
+            deadline: .now() + TimeAmount(max(.milliseconds(1), timeout))
+        )
+        let place = place
+        let reply = task.futureResult
+            .flatMapErrorThrowing { throw ConsulFailure.transport($0, at: place) }
+            .flatMapThrowing { response in
+                let outcome: ConsulReply.Outcome
+                switch response.status.code {
+                case 200: outcome = .done
+                case 404: outcome = .missing
+                case 409: outcome = .conflict
+                default: throw ConsulFailure.answer(response, at: place)
+                }
+                return ConsulReply(
+                    outcome: outcome,
+                    sent: sent,
+                    index: response.headers.first(name: "X-Consul-Index").flatMap { UInt64($0) },
+                    body: response.body ?? ByteBuffer()
+                )
+            }
+        return (reply, { task.fail(reason: CancellationError()) })
+    }
+
+    /// Ends all connections; whatever is under way fails.
+    func close() { client.shutdown { _ in } }
+}
+#endif

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#if Consul
+internal import LeaderElection
+
+/// Names of keys that stand for names of groups: `prefix/group/.lock`.
+///
+/// This is where `consul lock prefix/group command` has its key, so that both compete for one.
+struct KeyNames: Sendable {
+    private static var suffix: String { "/.lock" }
+
+    /// With a slash at its end.
+    let prefix: String
+
+    func key(_ group: ElectionGroup) -> String { prefix + Self.encode(group) + Self.suffix }
+
+    /// The group of a key; nil for what is no group's.
+    func group(_ key: String) -> ElectionGroup? {
+        guard key.hasPrefix(prefix), key.hasSuffix(Self.suffix),
+            key.utf8.count > prefix.utf8.count + Self.suffix.utf8.count
+        else { return nil }
+        let name = key.utf8.dropFirst(prefix.utf8.count).dropLast(Self.suffix.utf8.count)
+        guard let decoded = Self.decode(Substring(name)), let group = try? ElectionGroup(decoded),
+            self.key(group) == key
+        else { return nil }
+        return group
+    }
+
+    /// A name of plain ASCII characters, with everything else as %XX.
+    ///
+    /// That names are plain keeps two from being equal as text that are not the same bytes.
+    static func encode(_ group: ElectionGroup) -> String {
+        if group.name.utf8.allSatisfy({ $0 == UInt8(ascii: ".") }) {
+            return String(repeating: "%2E", count: group.name.utf8.count)
+        }
+        return percentEncoded(group.name)
+    }
+
+    /// Everything but letters, digits and `-._~` as %XX; what a path of a URL can hold.
+    static func percentEncoded(_ text: String) -> String {
+        var result: [UInt8] = []
+        result.reserveCapacity(text.utf8.count)
+        let digits = Array("0123456789ABCDEF".utf8)
+        for byte in text.utf8 {
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: result.append(byte)
+            default: result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    private static func decode(_ text: Substring) -> String? {
+        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
+        return try? ConsulURL.decode(text, "key")
+    }
+}
+#endif

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+#if Consul
+internal import LeaderElection
+internal import NIOCore
+internal import Synchronization
+
+extension ConsulStore {
+    /// How often what was read may turn out to have changed since, before others are let go first.
+    private static var rounds: Int { 4 }
+
+    func acquire(_ requests: [AcquireRequest], until deadline: ElectionInstant) async -> [AcquireAnswer] {
+        let start = ElectionInstant.now
+        var answers = [AcquireAnswer?](repeating: nil, count: requests.count)
+        // What the watch has seen to be free need not be read: taking it fails if it is not true any more.
+        var known = watch.free(among: requests.lazy.map(\.group)).mapValues { Result<KVEntry?, any Error>.success($0) }
+        for _ in 0..<Self.rounds {
+            // Of a group's requests one after the other: the second one finds what the first one did.
+            var groups: Set<ElectionGroup> = []
+            let turn = requests.indices.filter { answers[$0] == nil && groups.insert(requests[$0].group).inserted }
+            guard !turn.isEmpty else { break }
+            let unknown = turn.lazy.map { requests[$0].group }.filter { known[$0] == nil }
+            known.merge(await read(unknown, until: deadline)) { $1 }
+            var claims: [(request: Int, claim: Claim)] = []
+            for index in turn {
+                switch known[requests[index].group] {
+                case .failure(let error): answers[index] = .unknown(error)
+                case .success(let entry): claims.append((index, claim(requests[index], at: entry)))
+                case nil: break
+                }
+            }
+            for (index, claim) in claims { if case .held(let record) = claim { answers[index] = .held(record) } }
+            claims.removeAll { if case .held = $0.claim { true } else { false } }
+            for (index, answer) in await take(claims, of: requests, since: start, until: deadline) {
+                answers[index] = answer
+            }
+            // Whatever was refused is read again.
+            known = [:]
+        }
+        return answers.map { answer in
+            answer ?? .deferred(retryAfter: .milliseconds(50), reason: "many candidates write at once")
+        }
+    }
+
+    private func claim(_ request: AcquireRequest, at entry: KVEntry?) -> Claim {
+        guard settings.usesSession(request.leaseDuration) else { return Claim(request, at: entry, session: nil) }
+        // Made before it is needed, so that a hand-over need not wait for it.
+        let session = sessions.current(request.leaseDuration)
+        if session == nil { _ = sessions.session(request.leaseDuration, within: request.timeout) }
+        return Claim(request, at: entry, session: session?.id ?? "")
+    }
+
+    /// Takes what is free; no answer for what was not free any more.
+    private func take(
+        _ claims: [(request: Int, claim: Claim)],
+        of requests: [AcquireRequest],
+        since start: ElectionInstant,
+        until deadline: ElectionInstant
+    ) async -> [(Int, AcquireAnswer)] {
+        guard !claims.isEmpty else { return [] }
+        var answers: [(Int, AcquireAnswer)] = []
+        var proofs: [Duration: SessionProof] = [:]
+        for lease in Set(claims.lazy.map { requests[$0.request].leaseDuration }) where settings.usesSession(lease) {
+            proofs[lease] = await proof(lease, since: start, until: deadline)
+        }
+        var changes: [(key: String, operations: [KVOperation])] = []
+        var changed: [Claimed] = []
+        for (index, claim) in claims {
+            let request = requests[index]
+            let usesSession = settings.usesSession(request.leaseDuration)
+            let proof = proofs[request.leaseDuration]
+            if usesSession, case .failure(let error)? = proof?.session {
+                answers.append((index, .unknown(error)))
+                continue
+            }
+            let session = usesSession ? try? proof?.session.get().id : nil
+            let key = names.key(request.group)
+            switch claim {
+            case .held: break
+            case .own(let entry, let record) where session != nil:
+                let answer = await granted(
+                    request,
+                    term: entry.term,
+                    index: entry.modifyIndex,
+                    session: session,
+                    record,
+                    proof
+                )
+                answers.append((index, answer))
+            case .own(let entry, var record):
+                record.term = record.term ?? entry.term
+                record.sequence += 1
+                let operation = KVOperation.compareAndSet(
+                    key,
+                    entry.modifyIndex,
+                    flags: KVEntry.observedFlags,
+                    value: record.encoded
+                )
+                changes.append((key, [operation]))
+                changed.append(Claimed(request: index, session: nil, record: record, before: entry))
+            case .free(let entry):
+                let record = StoredRecord(
+                    candidate: request.candidate,
+                    nonce: request.nonce,
+                    leaseDuration: request.leaseDuration,
+                    lockDelay: usesSession ? settings.lockDelay(forLease: request.leaseDuration) : nil
+                )
+                changes.append(
+                    (key, Claim.operations(key: key, entry: entry, session: session, record: record))
+                )
+                changed.append(Claimed(request: index, session: session, record: record, before: entry))
+            }
+        }
+        for (claimed, outcome) in zip(changed, await apply(changes, until: deadline)) {
+            let request = requests[claimed.request]
+            switch outcome {
+            case .unknown(let error): answers.append((claimed.request, .unknown(error)))
+            case .applied(let entry):
+                let answer = await granted(
+                    request,
+                    term: claimed.record.term ?? entry.term,
+                    index: entry.modifyIndex,
+                    session: claimed.session,
+                    claimed.record,
+                    proofs[request.leaseDuration]
+                )
+                answers.append((claimed.request, answer))
+            case .refused(let text):
+                if let answer = refused(request, claimed, text) { answers.append((claimed.request, answer)) }
+            }
+        }
+        return answers
+    }
+
+    private struct Claimed {
+        let request: Int
+        let session: String?
+        let record: StoredRecord
+        let before: KVEntry?
+    }
+
+    private func granted(
+        _ request: AcquireRequest,
+        term: Int64,
+        index: UInt64,
+        session: String?,
+        _ record: StoredRecord,
+        _ proof: SessionProof?
+    ) async -> AcquireAnswer {
+        lockDelays.withLock { _ = $0.removeValue(forKey: request.group) }
+        held[request.group] = HeldLease(
+            nonce: request.nonce,
+            term: term,
+            index: index,
+            session: session,
+            record: session == nil ? record : nil
+        )
+        if let session {
+            do {
+                guard let proven = try await proof?.renewal.get(), proven.id == session else {
+                    held.remove(request.group, nonce: request.nonce)
+                    return .unknown(Self.sessionEnded)
+                }
+            } catch {
+                return .unknown(error)
+            }
+        }
+        return .granted(term: term, leaseDuration: request.leaseDuration)
+    }
+
+    /// Nil for what is worth another look.
+    private func refused(_ request: AcquireRequest, _ claimed: Claimed, _ text: String) -> AcquireAnswer? {
+        if text.contains("lock delay") || text.contains("lock-delay") {
+            return deferred(request.group, after: claimed.before)
+        }
+        if text.contains("invalid session"), let session = claimed.session {
+            sessions.ended(session)
+            return nil
+        }
+        for expected in ["index", "exists", "lock is already held", "stale", "session"] where text.contains(expected) {
+            return nil
+        }
+        return .unknown(ConsulFailure.operation(text, at: settings.place))
+    }
+
+    /// A session has ended, and Consul gives its holder time to notice.
+    private func deferred(_ group: ElectionGroup, after entry: KVEntry?) -> AcquireAnswer {
+        // What Consul's own programs ask for, unless the holder was one of ours.
+        let delay = entry.flatMap { StoredRecord($0.value)?.lockDelay } ?? .seconds(15)
+        let now = ElectionInstant.now
+        let end = lockDelays.withLock { delays in
+            if let end = delays[group], end > now - delay { return end }
+            delays[group] = now + delay
+            return now + delay
+        }
+        // It may have begun before we heard of it.
+        let pause = min(max(end - now, .milliseconds(50)), max(.milliseconds(250), delay / 8))
+        return .deferred(retryAfter: pause, reason: "the leader's session has ended, and its lock-delay runs")
+    }
+
+    static var sessionEnded: ElectionError {
+        ElectionError(
+            .storeUnavailable,
+            "Consul ended the session of this process; all of its leases are lost, and a new one is made"
+        )
+    }
+
+    // MARK: - Certainty about the session
+
+    struct SessionProof {
+        var session: Result<ConsulSession, any Error>
+        /// A renewal that was sent after the call began; nil if the session has ended.
+        var renewal: EventLoopFuture<ConsulSession?>
+    }
+
+    /// The session, and a renewal of it that travels beside what is written: the lease counts from before the call.
+    private func proof(_ lease: Duration, since start: ElectionInstant, until deadline: ElectionInstant) async
+        -> SessionProof
+    {
+        let left = max(.milliseconds(1), deadline - .now)
+        do {
+            let session = try await sessions.session(lease, within: left).get()
+            let renewal: EventLoopFuture<ConsulSession?> =
+                session.provenAt >= start
+                ? http.loop.makeSucceededFuture(session) : sessions.renew(lease, within: left)
+            return SessionProof(session: .success(session), renewal: renewal)
+        } catch {
+            return SessionProof(session: .failure(error), renewal: http.loop.makeSucceededFuture(nil))
+        }
+    }
+}
+#endif

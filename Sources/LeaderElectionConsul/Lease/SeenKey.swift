@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#if Consul
+internal import LeaderElection
+
+/// What the watch remembers of a key.
+struct SeenKey: Hashable, Sendable {
+    /// Who holds it; equal as long as the term is.
+    struct Holder: Hashable, Sendable {
+        /// Nil for another program's.
+        var nonce: Nonce?
+        /// Of the grant; 0 where it is told by the nonce.
+        var index: UInt64
+    }
+
+    var modifyIndex: UInt64
+    /// Nil if nobody holds it.
+    var holder: Holder?
+    /// The value of a key that nobody holds.
+    var remains: [UInt8] = []
+
+    init(_ entry: KVEntry) {
+        modifyIndex = entry.modifyIndex
+        switch KVState(entry) {
+        case .free: remains = entry.value
+        case .locked(_, let record): holder = Holder(nonce: record?.nonce, index: entry.modifyIndex)
+        case .observed(let record): holder = Holder(nonce: record.nonce, index: 0)
+        }
+    }
+
+    /// What became of a key.
+    struct Change: Hashable, Sendable {
+        enum Kind: Hashable, Sendable {
+            case freed
+            case taken(Nonce?)
+            case changed
+        }
+
+        var key: String
+        var kind: Kind
+
+        /// Nil if it makes no difference to anybody: a renewal, or a new value in a key that nobody holds.
+        init?(_ key: String, from old: SeenKey?, to new: SeenKey?) {
+            self.key = key
+            switch (old?.holder, new?.holder) {
+            case (nil, nil): return nil
+            case (_?, nil): kind = .freed
+            case (nil, let holder?): kind = .taken(holder.nonce)
+            case (let before?, let holder?) where before == holder: return nil
+            case (_?, _?): kind = .changed
+            }
+        }
+    }
+}
+#endif
