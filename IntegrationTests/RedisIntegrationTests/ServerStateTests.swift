@@ -117,12 +117,12 @@ struct ServerStateTests {
 
     @Test func aPlainServerBehindATLSURLIsToldInOneWay() async throws {
         let server = try await OwnRedis()
-        let provider = try RedisElectionProvider.redis("rediss://127.0.0.1:\(server.port)?connect-timeout=300ms")
+        let provider = try RedisElectionProvider.redis("rediss://127.0.0.1:\(server.port)?connect-timeout=1s")
         let claimant = Claimant(provider)
         var errors: Set<String> = []
         let end = ContinuousClock.now + .seconds(4)
         while ContinuousClock.now < end {
-            let error = await refusal { try await claimant.acquire("g", timeout: .milliseconds(100)) }
+            let error = await refusal { try await claimant.acquire("g", timeout: .milliseconds(300)) }
             errors.insert(error?.description ?? "none")
             await pass(.milliseconds(20))
         }

@@ -83,8 +83,8 @@ struct TLSTests {
         try await PrivateServer.with(.redis) { server in
             try await expectRefusal(
                 "rediss://127.0.0.1:\(server.port)?tls=none&connect-timeout=500ms",
-                .timedOut,
-                "redis://"
+                .storeUnavailable,
+                "TLS was expected"
             )
         }
     }

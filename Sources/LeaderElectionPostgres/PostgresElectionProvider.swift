@@ -67,6 +67,8 @@ public final class PostgresElectionProvider: ElectionProvider, PushingProvider {
     }
 
     /// One statement for all requests; it writes nothing, and waits for nobody, where another holds the lease.
+    ///
+    /// A single lease that was just given back is asked for by a shorter statement first.
     public func acquire(_ requests: [AcquireRequest]) async throws -> [AcquireAnswer] {
         try await store.acquire(requests)
     }

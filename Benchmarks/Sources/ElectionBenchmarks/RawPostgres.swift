@@ -59,11 +59,11 @@ struct RawPostgres: RawClient {
             rest = rest[range.upperBound...]
             if let sign = text.range(of: " = ") { values.append(String(text[sign.upperBound...])) }
         }
-        let isRelease = statement.contains("released")
+        let isRelease = statement.contains("nonce = NULL")
         var result = statement
         for (index, value) in values.enumerated().reversed() {
-            let isTerm = isRelease && value.range(of: #"^'\{[0-9]{13}\}'$"#, options: .regularExpression) != nil
-            result = result.replacingOccurrences(of: "$\(index + 1)", with: isTerm ? "'{NULL}'" : value)
+            let isTerm = isRelease && value.range(of: #"^'[0-9]{13}'$"#, options: .regularExpression) != nil
+            result = result.replacingOccurrences(of: "$\(index + 1)", with: isTerm ? "NULL" : value)
         }
         return result
     }

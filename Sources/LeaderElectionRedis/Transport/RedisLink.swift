@@ -240,8 +240,8 @@ actor RedisLink: RedisNode {
     private func waitedTooLong(_ call: UInt64) {
         guard let waiter = waiters.removeValue(forKey: call) else { return }
         let text = "Redis at \(name) is not connected yet; check that the host is up and reachable"
-        // The attempt will end for this very reason: one cause, told once.
-        waiter.proceed(.failure(hurdle() ?? backOff.cause ?? ElectionError(.timedOut, text)))
+        // As the last attempt ended, or as this one will: one cause, told once.
+        waiter.proceed(.failure(backOff.cause ?? hurdle() ?? ElectionError(.timedOut, text)))
     }
 
     private func startConnecting() {
