@@ -7,6 +7,14 @@ internal import NIOHTTP1
 internal import NIOPosix
 internal import NIOSSL
 
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
+
 /// What went wrong on the way to an agent or in it, in words that stay the same while the cause does.
 enum ConsulFailure {
     static func transport(_ error: any Error, at place: String) -> any Error {
@@ -114,8 +122,7 @@ enum ConsulFailure {
     }
 
     private static func short(_ error: any Error) -> String {
-        // "connect: Connection refused (errno: 111)" and the like.
-        shown("\(error)".replacing(" (errno: 111)", with: ""))
+        (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? shown("\(error)")
     }
 }
 #endif

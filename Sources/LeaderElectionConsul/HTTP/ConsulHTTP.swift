@@ -59,6 +59,8 @@ final class ConsulHTTP: Sendable {
         var headers = HTTPHeaders()
         if let token = settings.token { headers.add(name: "X-Consul-Token", value: token) }
         headers.add(name: "Content-Type", value: "application/json")
+        // A socket has no name, and a request without one is refused.
+        if case .socket = settings.address { headers.add(name: "Host", value: "localhost") }
         self.headers = headers
         var scope = ""
         for (name, value) in [

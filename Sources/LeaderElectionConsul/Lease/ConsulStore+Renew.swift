@@ -41,6 +41,7 @@ extension ConsulStore {
         for (id, lease, renewal) in renewals {
             do {
                 proven[id] = .success(try await renewal.get()?.id == id ? lease : nil)
+                watch.tellInterruption()
             } catch {
                 proven[id] = .failure(error)
             }

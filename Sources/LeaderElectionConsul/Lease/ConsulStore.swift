@@ -105,6 +105,7 @@ final class ConsulStore: Sendable {
         }
         let all = EventLoopFuture.whenAllComplete(replies, on: http.loop)
         guard let results = try? await all.get() else { return transactions.map { _ in .failure(CancellationError()) } }
+        if results.contains(where: { if case .success = $0 { true } else { false } }) { watch.tellInterruption() }
         return results.map { result in result.flatMap { reply in Result { try TransactionResult(reply) } } }
     }
 

@@ -27,6 +27,8 @@ final class ConsulWatch: Sendable {
         var isCurrent = false
         var seen: [String: SeenKey] = [:]
         var failures = 0
+        /// Why the query keeps failing.
+        var interruption: ElectionError?
         var told: ElectionError?
         var cancel: (@Sendable () -> Void)?
         var timer: RepeatedTask?
@@ -87,12 +89,11 @@ final class ConsulWatch: Sendable {
 
     func add(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription {
         let inner = subscribers.add(receive)
-        let (generation, told) = state.withLock { state in
+        let generation = state.withLock { state in
             state.listeners += 1
             if state.listeners == 1 { state.generation += 1 }
-            return (state.listeners == 1 ? state.generation : nil, state.told)
+            return state.listeners == 1 ? state.generation : nil
         }
-        if let told { receive(.warning(told)) }
         if let generation { start(generation) }
         return CountedSubscription(inner) { [weak self] in self?.remove() }
     }
@@ -186,23 +187,30 @@ final class ConsulWatch: Sendable {
     }
 
     private func failed(_ error: any Error, _ generation: Int) {
-        let (pause, warning) = state.withLock { state -> (Duration?, ElectionError?) in
-            guard state.generation == generation else { return (nil, nil) }
+        let pause = state.withLock { state -> Duration? in
+            guard state.generation == generation else { return nil }
             state.failures += 1
             (state.isCurrent, state.index, state.seen) = (false, 0, [:])
             let pause = RetrySchedule(first: .milliseconds(100), cap: .seconds(1))
                 .delay(afterFailures: state.failures, using: &state.random)
-            let cause = ElectionError.wrapping(error)
-            guard state.failures >= Self.patience, state.told?.message != cause.message else { return (pause, nil) }
-            state.told = cause
-            return (pause, cause)
+            if state.failures >= Self.patience { state.interruption = .wrapping(error) }
+            return pause
         }
         guard let pause else { return }
-        if let warning {
-            logger?.warning("releases are not pushed to this process: \(warning.message)")
-            subscribers.send(.warning(warning))
-        }
         http.loop.scheduleTask(in: TimeAmount(pause)) { [weak self] in self?.ask(generation) }
+    }
+
+    /// Other requests work: what is wrong is the query alone, which nobody would hear of otherwise.
+    func tellInterruption() {
+        let warning = state.withLock { state -> ElectionError? in
+            guard let cause = state.interruption, state.told != cause else { return nil }
+            state.told = cause
+            return cause
+        }
+        guard let warning else { return }
+        let text = "releases are not pushed to this process, which looks now and then: \(warning.message)"
+        logger?.warning("\(text)")
+        subscribers.send(.warning(ElectionError(warning.code, text, cause: warning)))
     }
 
     // MARK: - What it saw
@@ -239,7 +247,7 @@ final class ConsulWatch: Sendable {
             state.isCurrent = !wentBack
             state.failures = 0
             if state.told != nil { logger?.info("releases are pushed to this process again") }
-            state.told = nil
+            (state.told, state.interruption) = (nil, nil)
             return changes
         }
         guard let changes else { return false }
