@@ -39,7 +39,7 @@ public final class ZooKeeperElectionProvider: ElectionProvider, PushingProvider 
             pushesRelease: true,
             pushesCrash: false,
             minimumLeaseDuration: max(.seconds(1), settings.tickTime * 3),
-            maximumBatch: 4096,
+            maximumBatch: 1024,
             queuesCandidates: true
         )
         store = ZooKeeperStore(settings)

@@ -128,7 +128,8 @@ actor ZooKeeperStore {
         _ start: @escaping (AnswerBatch<Answer>) -> Void
     ) async -> [Answer] {
         guard !requests.isEmpty else { return [] }
-        let deadline = ElectionInstant.now + (requests.lazy.map(timeout).min() ?? .seconds(1))
+        // A little before the caller gives up, so that it hears of those that were answered.
+        let deadline = ElectionInstant.now + (requests.lazy.map(timeout).min() ?? .seconds(1)) * 0.8
         return await withCheckedContinuation { continuation in
             lastBatch += 1
             let id = lastBatch
