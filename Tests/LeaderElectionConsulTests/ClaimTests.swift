@@ -157,7 +157,8 @@ import Testing
         #expect(SeenKey.Change("k", from: nil, to: held)?.kind == .taken(nonce))
         #expect(SeenKey.Change("k", from: held, to: first)?.kind == .changed)
         #expect(SeenKey.Change("k", from: first, to: renewed) == nil, "a renewal is no news")
-        #expect(SeenKey.Change("k", from: free, to: nil) == nil)
+        #expect(SeenKey.Change("k", from: free, to: nil)?.kind == .freed, "taken, released and removed in between")
+        #expect(SeenKey.Change("k", from: nil, to: free)?.kind == .freed, "taken and released in between")
     }
 
     @Test func whatIsLostIsToldFromWhatIsOlder() throws {

@@ -38,12 +38,14 @@ struct SeenKey: Hashable, Sendable {
         var key: String
         var kind: Kind
 
-        /// Nil if it makes no difference to anybody: a renewal, or a new value in a key that nobody holds.
+        /// Nil if it makes no difference to anybody: a renewal.
+        ///
+        /// A key that is free and was free when last looked at has changed all the same: it was held in between, and
+        /// whoever was refused then waits for word of the release.
         init?(_ key: String, from old: SeenKey?, to new: SeenKey?) {
             self.key = key
             switch (old?.holder, new?.holder) {
-            case (nil, nil): return nil
-            case (_?, nil): kind = .freed
+            case (_, nil): kind = .freed
             case (nil, let holder?): kind = .taken(holder.nonce)
             case (let before?, let holder?) where before == holder: return nil
             case (_?, _?): kind = .changed
