@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test func aGoodStoreHasNoFindingAndKeepsNoLease() async throws {
-        let provider = InMemoryElectionProvider()
+        let provider = InMemoryElectionProvider(store: InMemoryElectionStore())
         let findings = try await findings(provider, provider)
         #expect(findings.map(\.check) == ["reach", "guarantee", "latency", "exclusion", "push", "terms"])
         #expect(findings.filter { !$0.isFine } == [])
@@ -26,7 +26,8 @@ import Testing
     }
 
     @Test func twoStoresBehindOneAddressAreFound() async throws {
-        let (first, second) = (InMemoryElectionProvider(), InMemoryElectionProvider())
+        let first = InMemoryElectionProvider(store: InMemoryElectionStore())
+        let second = InMemoryElectionProvider(store: InMemoryElectionStore())
         let findings = try await findings(first, second)
         #expect(findings.filter { !$0.isFine }.map(\.check) == ["exclusion"])
         for provider in [first, second] {
@@ -38,7 +39,7 @@ import Testing
     }
 
     @Test func aLeaseThatTheStoreCannotKeepIsFoundWithTheShortestThatItCan() async throws {
-        let provider = InMemoryElectionProvider()
+        let provider = InMemoryElectionProvider(store: InMemoryElectionStore())
         let tooShort = provider.guarantees.minimumLeaseDuration / 2
         let findings = try await findings(provider, provider, lease: tooShort)
         #expect(findings.map(\.check) == ["lease"])
@@ -46,7 +47,7 @@ import Testing
     }
 
     @Test func anotherDoctorIsNoFindingButAReasonToWait() async throws {
-        let provider = InMemoryElectionProvider()
+        let provider = InMemoryElectionProvider(store: InMemoryElectionStore())
         let request = AcquireRequest(
             group: try ElectionGroup("elect-doctor"),
             candidate: Candidate(id: "other", incarnation: Nonce(), metadata: [:]),
