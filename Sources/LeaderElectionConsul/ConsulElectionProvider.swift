@@ -37,7 +37,7 @@ public final class ConsulElectionProvider: ElectionProvider, PushingProvider {
             pushesRelease: true,
             pushesCrash: false,
             minimumLeaseDuration: settings.minimumLease,
-            maximumBatch: 1024
+            maximumBatch: 512
         )
         store = ConsulStore(settings)
     }
