@@ -36,10 +36,17 @@ import Testing
     }
 
     @Test func aStoreThatIsNotThereIsUnavailable() async throws {
+        // Nothing listens at a port that the system reserves and gives to nobody.
+        let (code, findings) = try await examine("redis://127.0.0.1:1", in: Directory())
+        #expect(code == 69)
+        #expect(findings.isEmpty)
+    }
+
+    @Test func aStoreThatCannotBeMadeIsAFinding() async throws {
         let directory = try Directory()
         try directory.write("", to: "file")
         let (code, findings) = try await examine("file://\(directory.url.path)/file/store", in: directory)
-        #expect(code == 69)
-        #expect(findings.isEmpty)
+        #expect(code == 1)
+        #expect(findings.filter { !$0.ok }.map(\.check) == ["rights"])
     }
 }

@@ -118,7 +118,11 @@ struct StoreExamination {
                     remedy: "wait, and find out why it forgot or moved if nobody restarted it"
                 )
             )
-        case .unknown(let error): throw Stop(finding: refused("rights", error))
+        case .unknown(let error):
+            let error = ElectionError.wrapping(error)
+            // Some stores can be read without being there.
+            if [.storeUnavailable, .timedOut].contains(error.code) { throw CommandFailure.unavailable(error.message) }
+            throw Stop(finding: refused("rights", error))
         }
     }
 
