@@ -16,7 +16,12 @@ internal import Darwin
 
 /// Where the store is and where options come from: what every command understands.
 struct StoreOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The store: memory:, file:///directory, sqlite:///file.db.", valueName: "url"))
+    @Option(
+        help: ArgumentHelp(
+            "The store, such as file:///directory or postgres://user@host/db; elect --help has all.",
+            valueName: "url"
+        )
+    )
     var provider: String?
 
     @Option(help: ArgumentHelp("Read options from this JSON file.", valueName: "file"))

@@ -17,6 +17,10 @@ struct Elect: AsyncParsableCommand {
               memory:                    this process only, to try things out
               file:///directory          processes of one machine; a crash hands over within milliseconds
               sqlite:///path/file.db     processes of one machine, in a database
+              postgres://user@host/db    any libpq URI
+              redis://host:6379/0        also rediss:, redis+sentinel:, redis+cluster:, redis+quorum:, redis+unix:
+              zookeeper://h1,h2/root     an ensemble
+              consul://host:8500         also consul+https:, consul+unix:
 
             OPTIONS FROM ELSEWHERE
               Each option may also stand in the environment (--lease-duration as ELECT_LEASE_DURATION) or in a JSON
