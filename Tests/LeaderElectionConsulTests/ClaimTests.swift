@@ -147,10 +147,10 @@ import Testing
     }
 
     @Test func aChangeIsToldAsWhatItIs() {
-        let held = SeenKey(entry(record(nonce, lockDelay: .zero).encoded, session: Self.own))
-        let free = SeenKey(entry(StoredRecord.released(lastTerm: 7), index: 8))
-        let first = SeenKey(entry(record(nonce, lockDelay: nil).encoded, index: 9))
-        let renewed = SeenKey(entry(record(nonce, lockDelay: nil, sequence: 1, term: 9).encoded, index: 10))
+        let held = SeenKey(entry(record(nonce, lockDelay: .zero).encoded, session: Self.own), at: .now)
+        let free = SeenKey(entry(StoredRecord.released(lastTerm: 7), index: 8), at: .now)
+        let first = SeenKey(entry(record(nonce, lockDelay: nil).encoded, index: 9), at: .now)
+        let renewed = SeenKey(entry(record(nonce, lockDelay: nil, sequence: 1, term: 9).encoded, index: 10), at: .now)
         #expect(SeenKey.Change("k", from: held, to: free)?.kind == .freed)
         #expect(SeenKey.Change("k", from: held, to: nil)?.kind == .freed)
         #expect(SeenKey.Change("k", from: free, to: held)?.kind == .taken(nonce))

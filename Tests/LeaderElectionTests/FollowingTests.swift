@@ -126,6 +126,20 @@ import Testing
         #expect(try harness.takeAcquire().observed == LeaseVersion(term: 10, sequence: 2))
     }
 
+    @Test func theWatchBeginsWhereTheProviderSawTheLastSignOfLife() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        _ = try answerNext(&harness, record(term: 10, sequence: 1, remaining: nil, isObserverTimed: true))
+        harness.run(.milliseconds(10520))
+        var seen = record(term: 10, sequence: 2, remaining: nil, isObserverTimed: true)
+        seen.unchangedFor = .seconds(7)
+        _ = try answerNext(&harness, seen)
+        harness.run(.milliseconds(3519))
+        #expect(!harness.drain().contains("acquire"))
+        harness.run(.milliseconds(1))
+        #expect(try harness.takeAcquire().observed == seen.version)
+    }
+
     private func answerNext(
         _ harness: inout MachineHarness,
         _ record: LeaseRecord

@@ -192,7 +192,7 @@ extension ElectionStateMachine {
         var next = ElectionInstant.distantFuture
         if record.isObserverTimed {
             if following.watched?.version != record.version {
-                following.watched = (record.version, moment.now, record.leaseDuration)
+                following.watched = (record.version, moment.now - record.unchangedFor, record.leaseDuration)
             }
             let since = following.watched?.since ?? moment.now
             let end = since + timing.observation(ofLease: record.leaseDuration)

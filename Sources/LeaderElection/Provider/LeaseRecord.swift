@@ -14,6 +14,10 @@ public struct LeaseRecord: Hashable, Sendable {
     public var remaining: Duration?
     /// The store cannot time this record, for instance after a reboot: a challenger must watch it stay unchanged.
     public var isObserverTimed: Bool
+    /// How long this provider itself has seen ``version`` unchanged, by a push channel that misses no change.
+    ///
+    /// Zero if it has only read it now. A challenger that times the record begins its count where the provider did.
+    public var unchangedFor: Duration
 
     /// A record as read from a store.
     public init(
@@ -22,7 +26,8 @@ public struct LeaseRecord: Hashable, Sendable {
         leaseDuration: Duration,
         sequence: Int64 = 0,
         remaining: Duration? = nil,
-        isObserverTimed: Bool = false
+        isObserverTimed: Bool = false,
+        unchangedFor: Duration = .zero
     ) {
         self.term = term
         self.holder = holder
@@ -30,6 +35,7 @@ public struct LeaseRecord: Hashable, Sendable {
         self.sequence = sequence
         self.remaining = remaining
         self.isObserverTimed = isObserverTimed
+        self.unchangedFor = unchangedFor
     }
 
     /// What changes whenever the holder shows a sign of life.

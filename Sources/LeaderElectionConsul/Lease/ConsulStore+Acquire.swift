@@ -28,7 +28,13 @@ extension ConsulStore {
                 case nil: break
                 }
             }
-            for (index, claim) in claims { if case .held(let record) = claim { answers[index] = .held(record) } }
+            for (index, claim) in claims {
+                guard case .held(var record) = claim else { continue }
+                if case .success(let entry?) = known[requests[index].group] {
+                    record.unchangedFor = watch.unchanged(entry)
+                }
+                answers[index] = .held(record)
+            }
             claims.removeAll { if case .held = $0.claim { true } else { false } }
             for (index, answer) in await take(claims, of: requests, since: start, until: deadline) {
                 answers[index] = answer

@@ -87,6 +87,16 @@ final class ConsulWatch: Sendable {
         }
     }
 
+    /// For how long the entry has been seen as it is; zero if it is not what was seen last.
+    func unchanged(_ entry: KVEntry) -> Duration {
+        state.withLock { state in
+            guard state.isCurrent, let seen = state.seen[entry.key], seen.modifyIndex == entry.modifyIndex else {
+                return .zero
+            }
+            return max(.zero, .now - seen.since)
+        }
+    }
+
     func add(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription {
         let inner = subscribers.add(receive)
         let generation = state.withLock { state in
@@ -169,7 +179,7 @@ final class ConsulWatch: Sendable {
             }
             if newIndex != index || index == 0 {
                 let entries: [KVEntry] = reply.outcome == .done ? try TransactionResult.decode(reply.body) : []
-                guard note(entries, at: newIndex, after: index, generation) else { return }
+                guard note(entries, at: newIndex, after: index, received, generation) else { return }
             }
             let cost = ElectionInstant.now - received
             var pause = cost > .milliseconds(2) ? min(cost * 8, Self.longestPause) : .zero
@@ -216,12 +226,19 @@ final class ConsulWatch: Sendable {
     // MARK: - What it saw
 
     /// - Returns: false if nobody listens any more.
-    private func note(_ entries: [KVEntry], at newIndex: UInt64, after index: UInt64, _ generation: Int) -> Bool {
+    private func note(
+        _ entries: [KVEntry],
+        at newIndex: UInt64,
+        after index: UInt64,
+        _ received: ElectionInstant,
+        _ generation: Int
+    ) -> Bool {
         let isFirst = index == 0
         let wentBack = newIndex < index
         let changes = state.withLock { state -> [SeenKey.Change]? in
             guard state.generation == generation else { return nil }
-            let old = state.seen
+            // What was seen before an index went backwards may be of another store.
+            let old = wentBack ? [:] : state.seen
             var seen: [String: SeenKey] = [:]
             seen.reserveCapacity(entries.count)
             var changes: [SeenKey.Change] = []
@@ -230,7 +247,7 @@ final class ConsulWatch: Sendable {
                     seen[entry.key] = known
                     continue
                 }
-                let now = SeenKey(entry)
+                let now = SeenKey(entry, at: received)
                 seen[entry.key] = now
                 if !isFirst, let change = SeenKey.Change(entry.key, from: old[entry.key], to: now) {
                     changes.append(change)

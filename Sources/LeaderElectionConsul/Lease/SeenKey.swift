@@ -17,9 +17,12 @@ struct SeenKey: Hashable, Sendable {
     var holder: Holder?
     /// The value of a key that nobody holds.
     var remains: [UInt8] = []
+    /// When the answer that first showed it was here.
+    var since: ElectionInstant
 
-    init(_ entry: KVEntry) {
+    init(_ entry: KVEntry, at since: ElectionInstant) {
         modifyIndex = entry.modifyIndex
+        self.since = since
         switch KVState(entry) {
         case .free: remains = entry.value
         case .locked(_, let record): holder = Holder(nonce: record?.nonce, index: entry.modifyIndex)
