@@ -96,6 +96,9 @@ struct PostgresQueries: Sendable {
 
     // $1 groups, $2 nonces, $3 previous nonces, $4 holders, $5 incarnations, $6 metadata, $7 leases in ms,
     // $8 observed terms, $9 observed sequences, $10 latest credible server time in µs, $11 longest lease in ms
+    //
+    // ON CONFLICT names no index: two that ask for a new group in the same millisecond meet in the one over group and term
+    // as well, and an index that is not named there would raise an error.
     private static func acquire(
         lease: String,
         authority: String,
@@ -130,7 +133,7 @@ struct PostgresQueries: Sendable {
                 SELECT i.grp, \(newTerm), i.nonce, i.holder, i.incarnation, i.meta::jsonb, i.ttl, 0,
                     clock_timestamp() + i.ttl * interval '1 millisecond'
                 FROM wanted i WHERE i.missing
-                ON CONFLICT (grp) DO NOTHING RETURNING l.grp, l.term
+                ON CONFLICT DO NOTHING RETURNING l.grp, l.term
             ), updated AS (
                 UPDATE \(lease) AS l SET
                     term = CASE WHEN \(isOwn) THEN l.term ELSE greatest(l.term + 1, \(newTerm)) END,
