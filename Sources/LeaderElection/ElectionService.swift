@@ -244,6 +244,7 @@ public actor ElectionService {
             announce(.error(error))
             return
         }
+        if case .noted = hint { return }
         isHinted = true
         defer { isHinted = false }
         handle { $0.hinted(at: $1) }

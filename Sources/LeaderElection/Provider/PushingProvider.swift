@@ -27,6 +27,8 @@ public enum ProviderHint: Hashable, Sendable {
     ///
     /// Worth a look, but nothing to hurry for.
     case taken(ElectionGroup, listeners: Int)
+    /// A note of this group was written; see ``NoteKeepingProvider``. It says nothing about the lease.
+    case noted(ElectionGroup)
     /// Anything may have changed: the push channel was away or has overflowed.
     case resync
     /// Something about the store that people should know and that changes nothing by itself: its clock jumped, it may
@@ -37,7 +39,7 @@ public enum ProviderHint: Hashable, Sendable {
     /// The group that the hint is about; nil if it is about all of them.
     public var group: ElectionGroup? {
         switch self {
-        case .changed(let group), .freed(let group, _), .taken(let group, _): group
+        case .changed(let group), .freed(let group, _), .taken(let group, _), .noted(let group): group
         case .resync, .warning: nil
         }
     }

@@ -39,6 +39,11 @@ final class HintGate: Sendable {
 
     /// Calls `pass` at once or when it is this process's turn; never for a group that nobody listens for.
     func heard(_ hint: ProviderHint, _ pass: @escaping Pass) {
+        // A note says nothing about the lease, so that it must not take the place of a hint that waits.
+        if case .noted(let group) = hint {
+            if state.withLock({ $0.groups.contains(group) }) { pass(hint) }
+            return
+        }
         guard let group = hint.group else { return pass(hint) }
         let due = state.withLock { $0.due(hint, group, clock) }
         due.replaced?.cancel()
@@ -91,7 +96,7 @@ extension HintGate.State {
         switch hint {
         case .freed(_, let count): HintSpread.delay(afterRelease: count, using: &random)
         case .taken(_, let count): HintSpread.delay(afterGrant: count, using: &random)
-        case .changed, .resync, .warning: .zero
+        case .changed, .noted, .resync, .warning: .zero
         }
     }
 }
