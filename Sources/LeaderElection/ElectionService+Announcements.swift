@@ -39,6 +39,7 @@ extension ElectionService {
             )
             emit(.changed, term: machine.term, reason: reason)
             log(.info, machine.leader.map { "leader is \($0.id)" } ?? "nobody leads", term: machine.leader?.term)
+        case .transferEnded(let error): transferEnded(error)
         case .error(let error):
             emit(.error, term: machine.term, error: error)
             log(.error, "\(error.code): \(error.message)", term: machine.term)

@@ -13,6 +13,10 @@ package actor ProviderChannel {
     let renewals: CallLane<RenewRequest, RenewAnswer>
     let releases: CallLane<ReleaseRequest, ReleaseAnswer>
     let readings: CallLane<ElectionGroup, HolderAnswer>
+    /// Nil if the store cannot move leases.
+    let transfers: CallLane<TransferRequest, TransferAnswer>?
+    /// Nil if the store keeps no notes.
+    let notes: NoteLanes?
 
     private var beats: [Duration: ElectionInstant] = [:]
     /// In the order in which they came, so that candidates of one process are served in turn.
@@ -46,6 +50,14 @@ package actor ProviderChannel {
         }
         readings = CallLane(executor: executor, clock: clock, maximumBatch: batch, unknown: { .unknown($0) }) {
             try await provider.holders(of: $0)
+        }
+        transfers = (provider as? any TransferringProvider).map { provider in
+            CallLane(executor: executor, clock: clock, maximumBatch: batch, unknown: { .unknown($0) }) {
+                try await provider.transfer($0)
+            }
+        }
+        notes = (provider as? any NoteKeepingProvider).map { provider in
+            NoteLanes(provider: provider, executor: executor, clock: clock, maximumBatch: batch)
         }
     }
 
@@ -110,6 +122,30 @@ package actor ProviderChannel {
         // One by one: with many candidates of one process waiting, the first has its answer before the last asks.
         for listener in waiting.dropFirst() { executor.execute { listener.onHint(hint) } }
         waiting.first?.onHint(hint)
+    }
+}
+
+/// The calls about notes, which never hold up those about leases.
+struct NoteLanes: Sendable {
+    let writes: CallLane<NoteRequest, NoteAnswer>
+    let removals: CallLane<NoteRemoval, NoteAnswer>
+    let readings: CallLane<ElectionGroup, NotesAnswer>
+
+    init(
+        provider: any NoteKeepingProvider,
+        executor: any ElectionExecutor,
+        clock: any ElectionClock,
+        maximumBatch: Int
+    ) {
+        writes = CallLane(executor: executor, clock: clock, maximumBatch: maximumBatch, unknown: { .unknown($0) }) {
+            try await provider.write($0)
+        }
+        removals = CallLane(executor: executor, clock: clock, maximumBatch: maximumBatch, unknown: { .unknown($0) }) {
+            try await provider.remove($0)
+        }
+        readings = CallLane(executor: executor, clock: clock, maximumBatch: maximumBatch, unknown: { .unknown($0) }) {
+            try await provider.notes(of: $0)
+        }
     }
 }
 
