@@ -109,6 +109,7 @@ extension ElectionService {
     }
 
     func leaveDirectory() {
+        perform(directory?.moved(to: .away, at: Moment(now: clock.now, wallNanoseconds: clock.wallNanoseconds)) ?? [])
         for request in transferring.keys {
             transferEnded(request, ElectionError(.stopped, "the service stopped", group: group.name))
         }

@@ -70,6 +70,17 @@ struct CandidateOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How long work may take to end after a stop. Default: a lease.", valueName: "time"))
     var shutdownTimeout: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "From -1000 to 1000: leaders hand over to listed candidates of higher priority. Default 0.",
+            valueName: "n"
+        )
+    )
+    var priority: String?
+
+    @Flag(help: "Do not show others that this candidate waits; it then follows no operator's instruction either.")
+    var unlisted = false
+
     @Option(help: "Timing for the impatient and the patient: fast (lease 3s), standard (10s), calm (30s).")
     var profile: String?
 
@@ -106,6 +117,8 @@ struct CandidateOptions: ParsableArguments {
             }
         }
         if let value = try settings.duration("lease-duration", leaseDuration) { configuration.leaseDuration = value }
+        if let value = try settings.count("priority", priority, in: -1000...1000) { configuration.priority = value }
+        configuration.isListed = try !settings.flag("unlisted", unlisted)
         configuration.renewInterval = try settings.duration("renew-interval", renewInterval)
         if let value = try settings.duration("grace-period", gracePeriod, mayBeZero: true) {
             configuration.gracePeriod = value

@@ -28,11 +28,12 @@ struct Elect: AsyncParsableCommand {
               over the file. A store's address that holds a password belongs into ELECT_PROVIDER, not on a command line.
 
             EXIT CODES
-              0 done   1 doctor, audit: something was found   64 wrong usage   69 the store is unavailable   75 leadership was lost (run --once)
+              0 done   1 doctor, audit: something was found; resign, transfer, evict: not done   64 wrong usage   69 the store is unavailable   75 leadership was lost (run --once)
               run: otherwise the exit code of its command
             """,
         subcommands: [
-            Campaign.self, Run.self, Status.self, Watch.self, Doctor.self, Audit.self, Explain.self, Bench.self,
+            Campaign.self, Run.self, Status.self, Watch.self, Resign.self, Transfer.self, Evict.self, Doctor.self,
+            Audit.self, Explain.self, Bench.self,
         ]
     )
 }
