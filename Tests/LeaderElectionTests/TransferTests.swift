@@ -67,7 +67,12 @@ import Testing
         harness.work(1)
         harness.actions += harness.machine.transfer(to: Self.heir, at: harness.moment)
         _ = harness.drain()
-        harness.answer(try { harness.run(.milliseconds(3160)); return try harness.takeRenew() }(), .lost(nil))
+        harness.answer(
+            try {
+                harness.run(.milliseconds(3160)); return try harness.takeRenew()
+            }(),
+            .lost(nil)
+        )
         let names = harness.drain()
         #expect(names.contains("lost superseded") && names.contains("transfer ended transfer-refused"))
         harness.work(-1)

@@ -308,7 +308,11 @@ struct DirectoryMachine: Sendable {
                 $0.candidate.id == transfer.heir || "\($0.candidate.incarnation)" == transfer.heir
             }
             guard let heir = named.first(where: \.isEligible) else {
-                return end(transfer, Self.refusal(transfer.heir, isListed: !named.isEmpty, of: notes.candidates), &actions)
+                return end(
+                    transfer,
+                    Self.refusal(transfer.heir, isListed: !named.isEmpty, of: notes.candidates),
+                    &actions
+                )
             }
             self.transfer?.phase = .offered(heir: heir.candidate.incarnation)
             let offer = DirectoryNotes.Offer(id: transfer.id, heir: heir.candidate.incarnation)

@@ -48,7 +48,8 @@ struct DirectoryNotes: Sendable {
             case "c-": if let candidate = Self.candidate(values, incarnation: id) { candidates.append(candidate) }
             case "i-": if let instruction = Self.instruction(values, id: id) { instructions.append(instruction) }
             case "r-": replies.append(Reply(id: id, refusal: values["refusal"]))
-            case "o-": if let offer = values["offer"].flatMap({ Nonce($0) }) { offers.append(Offer(id: offer, heir: id)) }
+            case "o-":
+                if let offer = values["offer"].flatMap({ Nonce($0) }) { offers.append(Offer(id: offer, heir: id)) }
             default: break
             }
         }

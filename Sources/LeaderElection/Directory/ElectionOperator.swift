@@ -70,7 +70,8 @@ public struct ElectionOperator: Sendable {
         let record = try await leader()
         let heirs = try await provider.candidates(in: group)
         // What the leader would say as well, but sooner, and also if it is deaf.
-        guard heirs.contains(where: { $0.candidate.id == candidate || "\($0.candidate.incarnation)" == candidate }) else {
+        guard heirs.contains(where: { $0.candidate.id == candidate || "\($0.candidate.incarnation)" == candidate })
+        else {
             let names = heirs.map { "\"\($0.candidate.id)\"" }.joined(separator: ", ")
             let isLeader = record.holder.id == candidate ? "it leads already; " : ""
             throw ElectionError(

@@ -229,7 +229,10 @@ extension ElectionStateMachine {
         } else {
             giveBack(following.nonce, term: nil, at: moment.now)
             var chain = newChain(at: moment.now)
-            chain.nextAttempt = max(moment.now + timing.attemptTimeout, min(standDownUntil, moment.now + timing.retryInterval))
+            chain.nextAttempt = max(
+                moment.now + timing.attemptTimeout,
+                min(standDownUntil, moment.now + timing.retryInterval)
+            )
             phase = .following(chain)
         }
     }

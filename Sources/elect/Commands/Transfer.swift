@@ -25,7 +25,9 @@ struct Transfer: AsyncParsableCommand {
     func run() async throws {
         try await options.run(waitingAtMost: .seconds(60)) { asking, settings, timeout in
             guard let heir = try settings.text("to", to) else {
-                throw CommandFailure.usage("nobody to hand leadership to; give --to CANDIDATE, as elect status shows them")
+                throw CommandFailure.usage(
+                    "nobody to hand leadership to; give --to CANDIDATE, as elect status shows them"
+                )
             }
             let leader = try await asking.transfer(to: heir.texts[0], within: timeout)
             return .init(text: "\(leader.id) leads in term \(leader.term)", term: leader.term, leader: leader.id)
