@@ -31,16 +31,17 @@ public struct HealthCheck: Sendable {
 
     /// How often to check, from the end of one check to the beginning of the next; from 100 milliseconds to 1 day.
     public var interval = Duration.seconds(5)
-    /// How long a check may take; one that takes longer, or throws, counts as a score of 0. From 10 milliseconds to 1 day.
+    /// How long a check may take, from 10 milliseconds to 1 day; one that takes longer, or throws, has a score of 0.
     public var timeout = Duration.seconds(2)
     /// The lowest score that counts as well, from 0 to 1.
     public var minimumScore = 0.5
-    /// The lowest score that counts as well again after the candidate was not, at least ``minimumScore``; the distance
-    /// between them keeps a score that trembles from moving leadership. By default ``minimumScore``.
+    /// The lowest score that counts as well again after the candidate was not; by default ``minimumScore``.
+    ///
+    /// The distance between them keeps a score that trembles from moving leadership.
     public var recoveryScore: Double?
     /// How many checks in a row must fail before the candidate leaves the election; from 1 to 1000.
     public var failureThreshold = 3
-    /// How many checks in a row must succeed before it comes back; from 1 to 1000. The very first one counts alone.
+    /// How many checks in a row must succeed before it comes back, from 1 to 1000; the very first one counts alone.
     public var recoveryThreshold = 3
 
     let check: @Sendable () async throws -> Score
