@@ -95,6 +95,11 @@ extension ElectionService {
         rearmDirectory()
     }
 
+    func patrolled() {
+        perform(directory?.patrolled(at: clock.now) ?? [])
+        rearmDirectory()
+    }
+
     /// The machine has moved the lease, or could not.
     func transferEnded(_ error: ElectionError?) {
         perform(directory?.transferEnded(error) ?? [])

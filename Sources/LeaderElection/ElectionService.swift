@@ -231,8 +231,13 @@ public actor ElectionService {
 
     private func begin() {
         let highestTerm = channel.assumeIsolated { channel in
-            channel.listen(to: group, for: ObjectIdentifier(self)) { [weak self] hint in
-                self?.assumeIsolated { $0.hinted(hint) }
+            channel.listen(to: group, for: ObjectIdentifier(self)) { [weak self] signal in
+                self?.assumeIsolated { service in
+                    switch signal {
+                    case .hint(let hint): service.hinted(hint)
+                    case .patrol: service.patrolled()
+                    }
+                }
             }
             return channel.highestTerm(of: group)
         }
