@@ -169,6 +169,39 @@ struct TransferTests {
         }
     }
 
+    /// They hear of the end as ever, and would try for the lock in that moment, to keep it for a while.
+    @Test func othersWhoWaitLeaveTheLockAlone() async throws {
+        var waiting: [(contender: Contender, hints: Hints)] = []
+        for _ in 0..<6 {
+            let contender = Contender(provider: directory.provider(clock: clock))
+            waiting.append((contender, try await contender.hints(of: group)))
+        }
+        let term = try await leader.acquire(group, nonce).granted()
+        for waiting in waiting {
+            #expect(try await waiting.contender.acquire(group).record?.term == term)
+            // The word of the new term, which comes a little later.
+            #expect(await eventually { waiting.hints.all.contains(.changed(group)) })
+            waiting.hints.forget()
+        }
+        #expect(try await leader.transfer(group, nonce, term, to: heirsNonce).isTransferred)
+        for waiting in waiting { #expect(await eventually { waiting.hints.all.contains(.changed(group)) }) }
+        // Its very first attempt, without any watch of its own.
+        #expect(try await heir.acquire(group, heirsNonce).granted() > term)
+    }
+
+    @Test func aLockThatWasWonBeforeItWasPutAsideIsGivenBack() async throws {
+        let hints = try await other.hints(of: group)
+        let term = try await leader.acquire(group, nonce).granted()
+        #expect(try await other.acquire(group).record?.term == term)
+        #expect(await eventually { hints.all.contains(.changed(group)) })
+        hints.forget()
+        _ = try await leader.release(group, nonce, term)
+        #expect(await eventually { hints.all.contains(.changed(group)) })
+        try reservation({ _ in }, after: term)
+        #expect(try await other.acquire(group).delay == .seconds(2))
+        #expect(try await heir.acquire(group, heirsNonce).granted() > term)
+    }
+
     @Test func aProcessThatIsKilledAfterATransferTakesNothingAlong() async throws {
         // On the machine's clock, as the other process.
         let heir = try Contender(directory.path)
