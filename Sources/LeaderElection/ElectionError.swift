@@ -105,7 +105,7 @@ extension ElectionError {
         }
     }
 
-    private static func quoted(_ text: String) -> String {
+    static func quoted(_ text: String) -> String {
         let safe = text.unicodeScalars.prefix(60).map { $0.value < 0x20 || $0.value == 0x7F ? "?" : String($0) }
         return "\"" + safe.joined() + (text.unicodeScalars.count > 60 ? "…" : "") + "\""
     }
