@@ -111,7 +111,12 @@ public actor ElectionService {
         self.logger = logger
         channel = .shared(for: provider, executor: executor, clock: clock, random: random)
         cell = LeadershipCell(clock: clock)
-        board = ElectionBoard(group: group, isObserver: configuration.participation == .observer, executor: executor)
+        board = ElectionBoard(
+            group: group,
+            timing: timing,
+            isObserver: configuration.participation == .observer,
+            executor: executor
+        )
         machine = ElectionStateMachine(
             candidate: candidate,
             timing: timing,
@@ -240,6 +245,7 @@ public actor ElectionService {
     }
 
     private func hinted(_ hint: ProviderHint) {
+        board.health.hinted(hint, at: clock.now)
         if case .warning(let error) = hint {
             announce(.error(error))
             return

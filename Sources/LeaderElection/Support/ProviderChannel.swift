@@ -20,6 +20,7 @@ package actor ProviderChannel {
     private var hints: (any HintSubscription)?
     private nonisolated let gate: HintGate
     private var highestTerms: [ElectionGroup: Int64] = [:]
+    private var logGate = LogGate()
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -67,6 +68,9 @@ package actor ProviderChannel {
     func saw(term: Int64, in group: ElectionGroup) {
         highestTerms[group] = max(term, highestTerms[group] ?? 0)
     }
+
+    /// Whether no other service of this provider has told the same just now.
+    func isNews(_ text: String) -> Bool { logGate.isNews(text, at: clock.now) }
 
     /// Calls `onHint` on the executor with whatever the store has to say about the group.
     func listen(
