@@ -13,6 +13,8 @@ let package = Package(
         .library(name: "LeaderElectionRedis", targets: ["LeaderElectionRedis"]),
         .library(name: "LeaderElectionZooKeeper", targets: ["LeaderElectionZooKeeper"]),
         .library(name: "LeaderElectionConsul", targets: ["LeaderElectionConsul"]),
+        .library(name: "LeaderElectionObservability", targets: ["LeaderElectionObservability"]),
+        .library(name: "LeaderElectionHTTP", targets: ["LeaderElectionHTTP"]),
         .library(name: "LeaderElectionTesting", targets: ["LeaderElectionTesting"]),
         .executable(name: "elect", targets: ["elect"]),
     ],
@@ -26,7 +28,20 @@ let package = Package(
             name: "ServiceLifecycle",
             description: "ElectionService conforms to Service and takes part in graceful shutdown."
         ),
-        .default(enabledTraits: ["SQLite", "Postgres", "Redis", "ZooKeeper", "Consul", "ServiceLifecycle"]),
+        .trait(
+            name: "Observability",
+            description: "LeaderElectionObservability; tells swift-metrics and swift-distributed-tracing."
+        ),
+        .trait(
+            name: "HTTP",
+            description: "LeaderElectionHTTP and elect --http; uses Hummingbird.",
+            enabledTraits: ["Observability"]
+        ),
+        .default(
+            enabledTraits: [
+                "SQLite", "Postgres", "Redis", "ZooKeeper", "Consul", "ServiceLifecycle", "Observability", "HTTP",
+            ]
+        ),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
@@ -35,6 +50,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.80.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.30.0"),
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.24.0"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.9.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.6.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
     ],
     targets: [
         // What users import.
@@ -107,6 +125,41 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        .target(
+            name: "LeaderElectionObservability",
+            dependencies: [
+                "LeaderElection",
+                .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["Observability"])),
+                .product(
+                    name: "Tracing",
+                    package: "swift-distributed-tracing",
+                    condition: .when(traits: ["Observability"])
+                ),
+                .product(
+                    name: "ServiceLifecycle",
+                    package: "swift-service-lifecycle",
+                    condition: .when(traits: ["ServiceLifecycle"])
+                ),
+            ]
+        ),
+        .target(
+            name: "LeaderElectionHTTP",
+            dependencies: [
+                "LeaderElection",
+                "LeaderElectionObservability",
+                .product(name: "Hummingbird", package: "hummingbird", condition: .when(traits: ["HTTP"])),
+                .product(name: "HummingbirdCore", package: "hummingbird", condition: .when(traits: ["HTTP"])),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["HTTP"])),
+                .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["HTTP"])),
+                .product(
+                    name: "ServiceLifecycle",
+                    package: "swift-service-lifecycle",
+                    condition: .when(traits: ["HTTP"])
+                ),
+                .product(name: "Tracing", package: "swift-distributed-tracing", condition: .when(traits: ["HTTP"])),
+            ]
+        ),
         .target(name: "LeaderElectionTesting", dependencies: ["LeaderElection"]),
         .executableTarget(
             name: "elect",
@@ -118,6 +171,7 @@ let package = Package(
                 "LeaderElectionRedis",
                 "LeaderElectionZooKeeper",
                 "LeaderElectionConsul",
+                "LeaderElectionHTTP",
                 "ElectionFiles",
                 "ElectionHistory",
                 "CElectCommand",
@@ -182,6 +236,31 @@ let package = Package(
         .testTarget(
             name: "LeaderElectionConsulTests",
             dependencies: ["LeaderElection", "LeaderElectionConsul", "ElectionStores", "LeaderElectionTesting"]
+        ),
+        .testTarget(
+            name: "LeaderElectionObservabilityTests",
+            dependencies: [
+                "LeaderElection", "LeaderElectionObservability", "LeaderElectionTesting",
+                .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["Observability"])),
+                .product(name: "MetricsTestKit", package: "swift-metrics", condition: .when(traits: ["Observability"])),
+                .product(
+                    name: "InMemoryTracing",
+                    package: "swift-distributed-tracing",
+                    condition: .when(traits: ["Observability"])
+                ),
+                .product(
+                    name: "Tracing",
+                    package: "swift-distributed-tracing",
+                    condition: .when(traits: ["Observability"])
+                ),
+            ]
+        ),
+        .testTarget(
+            name: "LeaderElectionHTTPTests",
+            dependencies: [
+                "LeaderElection", "LeaderElectionHTTP", "LeaderElectionObservability", "LeaderElectionTesting",
+                .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["HTTP"])),
+            ]
         ),
         // The engine in thousands of simulated worlds; see scripts/simulate.
         .target(

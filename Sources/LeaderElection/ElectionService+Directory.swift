@@ -87,7 +87,7 @@ extension ElectionService {
     /// Tells others whether this candidate would lead, and how well it is.
     func tellHealth() {
         let isEligible = !machine.isSuspended
-        perform(directory?.changed(isEligible: isEligible, health: health?.score, at: clock.now) ?? [])
+        perform(directory?.changed(isEligible: isEligible, health: fitness?.score, at: clock.now) ?? [])
     }
 
     func noted() {

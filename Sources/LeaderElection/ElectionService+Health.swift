@@ -27,7 +27,7 @@ extension ElectionService {
         guard let check = healthCheck else { return }
         isUnwell = true
         handle { $0.suspend(.unhealthy, at: $1) }
-        health = HealthMachine(check, at: clock.now)
+        fitness = HealthMachine(check, at: clock.now)
         healthChecks = CallLane(
             executor: executor,
             caller: SerialThread.checks,
@@ -44,11 +44,11 @@ extension ElectionService {
     func endHealthChecks() {
         healthTimer?.cancel()
         healthTimer = nil
-        health = nil
+        fitness = nil
     }
 
     private func checkHealth() {
-        guard let check = healthCheck, let number = health?.timerFired(at: clock.now) else { return rearmHealth() }
+        guard let check = healthCheck, let number = fitness?.timerFired(at: clock.now) else { return rearmHealth() }
         healthTimer = clock.schedule(at: clock.now + check.timeout) { [weak self, executor] in
             guard let self else { return }
             executor.execute {
@@ -64,7 +64,7 @@ extension ElectionService {
     }
 
     private func checked(_ result: Result<HealthCheck.Score, any Error>, of number: UInt64) {
-        let verdict = health?.checked(result, of: number, at: clock.now)
+        let verdict = fitness?.checked(result, of: number, at: clock.now)
         switch verdict {
         case .well:
             isUnwell = false
@@ -80,7 +80,7 @@ extension ElectionService {
     }
 
     private func rearmHealth() {
-        guard let wakeup = health?.wakeup else { return }
+        guard let wakeup = fitness?.wakeup else { return }
         healthTimer?.cancel()
         healthTimer = clock.schedule(at: wakeup) { [weak self, executor] in
             guard let self else { return }

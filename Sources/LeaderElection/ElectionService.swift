@@ -53,7 +53,7 @@ public actor ElectionService {
     var transferring: [Nonce: CheckedContinuation<Void, any Error>] = [:]
     var reportedNoteError: ElectionError?
     let healthCheck: HealthCheck?
-    var health: HealthMachine?
+    var fitness: HealthMachine?
     var healthChecks: CallLane<UInt64, Result<HealthCheck.Score, any Error>>?
     var healthTimer: (any ElectionTimer)?
     var isSuspended = false
@@ -125,7 +125,12 @@ public actor ElectionService {
         self.logger = logger
         channel = .shared(for: provider, executor: executor, clock: clock, random: random)
         cell = LeadershipCell(clock: clock)
-        board = ElectionBoard(group: group, isObserver: configuration.participation == .observer, executor: executor)
+        board = ElectionBoard(
+            group: group,
+            timing: timing,
+            isObserver: configuration.participation == .observer,
+            executor: executor
+        )
         machine = ElectionStateMachine(
             candidate: candidate,
             timing: timing,
@@ -277,6 +282,7 @@ public actor ElectionService {
     }
 
     private func hinted(_ hint: ProviderHint) {
+        board.health.hinted(hint, at: clock.now)
         if case .warning(let error) = hint {
             announce(.error(error))
             return

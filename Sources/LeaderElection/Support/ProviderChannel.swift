@@ -25,6 +25,7 @@ package actor ProviderChannel {
     private var hints: (any HintSubscription)?
     private nonisolated let gate: HintGate
     private var highestTerms: [ElectionGroup: Int64] = [:]
+    private var logGate = LogGate()
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -80,6 +81,9 @@ package actor ProviderChannel {
     func saw(term: Int64, in group: ElectionGroup) {
         highestTerms[group] = max(term, highestTerms[group] ?? 0)
     }
+
+    /// Whether no other service of this provider has told the same just now.
+    func isNews(_ text: String) -> Bool { logGate.isNews(text, at: clock.now) }
 
     /// What a service hears from its channel.
     enum Signal: Sendable {

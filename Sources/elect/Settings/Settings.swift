@@ -4,8 +4,8 @@
 struct Settings: Sendable {
     /// Every option that a file may hold, by its long name; in the environment it is `ELECT_` with capitals and `_`.
     static let names = [
-        "candidate", "events", "grace-period", "group", "group-prefix", "groups", "history", "iterations", "json",
-        "lease-duration", "metadata", "once", "priority", "profile", "provider", "renew-interval", "sample-interval",
+        "candidate", "events", "grace-period", "group", "group-prefix", "groups", "history", "http", "iterations",
+        "json", "lease-duration", "metadata", "once", "priority", "profile", "provider", "renew-interval", "sample-interval",
         "shutdown-timeout", "stand-down", "timeout", "to", "unlisted", "verbose",
     ]
 
