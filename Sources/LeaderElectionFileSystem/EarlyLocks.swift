@@ -23,8 +23,12 @@ final class EarlyLocks: Sendable {
 
     private struct Wanted {
         var lockPath: String
-        /// Whether the holder has put the group aside for somebody else.
-        var isReserved: @Sendable () -> Bool
+        /// How long to keep off, if the holder has put the group aside for none of these candidates.
+        var waitForHeir: @Sendable ([Nonce]) -> Duration?
+        /// What the candidates of this process ask with, by their incarnations.
+        var nonces: [Nonce: Nonce] = [:]
+
+        var wait: Duration? { waitForHeir(Array(nonces.values)) }
     }
 
     private struct State {
@@ -81,9 +85,19 @@ final class EarlyLocks: Sendable {
 
     /// Somebody else has the lock: tries for it when it ends.
     ///
-    /// - Parameter isReserved: looks, when it has ended, whether the holder has put the group aside for another.
-    func want(_ group: ElectionGroup, lockPath: String, isReserved: @escaping @Sendable () -> Bool) {
-        state.withLock { if $0.isOpen { $0.wanted[group] = Wanted(lockPath: lockPath, isReserved: isReserved) } }
+    /// - Parameter waitForHeir: looks, when it has ended, how long to keep off, because the holder has put the group
+    ///   aside for somebody who asks with none of these nonces.
+    func want(
+        _ request: AcquireRequest,
+        lockPath: String,
+        waitForHeir: @escaping @Sendable ([Nonce]) -> Duration?
+    ) {
+        state.withLock { state in
+            guard state.isOpen else { return }
+            var wanted = state.wanted[request.group] ?? Wanted(lockPath: lockPath, waitForHeir: waitForHeir)
+            wanted.nonces[request.candidate.incarnation] = request.nonce
+            state.wanted[request.group] = wanted
+        }
     }
 
     /// The lock is ours, or the group is not campaigned for.
@@ -131,8 +145,8 @@ final class EarlyLocks: Sendable {
 
     private func attempt(_ group: ElectionGroup, round: Int) -> Bool {
         guard let wanted = state.withLock({ $0.wanted[group] }) else { return true }
-        // An heir must find the lock free; the engine, which asks and is told for how long, keeps off as well.
-        if wanted.isReserved() { return true }
+        // The heir must find the lock free, and the processors, too: its term is heard of like any other.
+        if let wait = wanted.wait { return keepOff(group, for: wait) }
         let lock: FileLock
         do {
             guard case .won(let won, _) = try FileLock.attempt(path: wanted.lockPath) else {
@@ -146,10 +160,10 @@ final class EarlyLocks: Sendable {
                 }
             }
             lock = won
-            if wanted.isReserved() {
+            if let wait = wanted.wait {
                 // Put aside since we looked. Nobody hears of this end: the lock is not armed yet.
                 lock.release()
-                return true
+                return keepOff(group, for: wait)
             }
         } catch {
             // The engine meets the same error, and reports it.
@@ -170,6 +184,12 @@ final class EarlyLocks: Sendable {
         }
         if !isKept { lock.release() }
         return true
+    }
+
+    /// Tries again when the heir is waited for no longer.
+    private func keepOff(_ group: ElectionGroup, for wait: Duration) -> Bool {
+        state.withLock { $0.retries[group] = Retry(round: 0, due: .now + wait) }
+        return false
     }
 
     /// Does what is due.

@@ -65,7 +65,7 @@ extension FileSystemStore {
         }
         let (now, wall) = (directory.clock.now, directory.clock.wallNanoseconds)
         if now >= nextSweeps[request.group] ?? .distantPast {
-            nextSweeps[request.group] = now + request.lifetime
+            nextSweeps[request.group] = now + min(request.lifetime, .seconds(60))
             try removeExpired(folder, wall)
         }
         let note = NoteFile(
@@ -85,7 +85,7 @@ extension FileSystemStore {
         if request.isNews { try touchDirectory(folder) }
     }
 
-    /// Removes what nobody will read any more: once in a lifetime, so that many candidates do not read all of each
+    /// Removes what nobody will read any more: not at every write, so that many candidates do not read all of each
     /// other's files again and again.
     private func removeExpired(_ folder: String, _ wall: Int64) throws(FileError) {
         for name in try fileNames(in: folder) ?? [] {

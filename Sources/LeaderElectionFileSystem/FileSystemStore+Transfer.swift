@@ -47,11 +47,8 @@ extension FileSystemStore {
         guard let reservation = directory.reservation(of: request.group), reservation.heir != request.nonce else {
             return nil
         }
-        return reservation.remaining(
-            afterTerm: try term(),
-            at: directory.clock.now,
-            in: ClockDomain.current ?? ""
-        )
+        let domain = ClockDomain.current ?? ""
+        return reservation.remaining(afterTerm: try term(), at: directory.clock.now, in: domain)
     }
 }
 
@@ -69,14 +66,10 @@ extension StoreDirectory {
         }
     }
 
-    /// Whether somebody else is likely to be waited for; that no term came since is not looked at.
-    func isReserved(_ group: ElectionGroup, forOthersThan nonce: Nonce) -> Bool {
-        guard let reservation = reservation(of: group), reservation.heir != nonce else { return false }
-        return reservation.remaining(
-            afterTerm: reservation.term,
-            at: clock.now,
-            in: ClockDomain.current ?? ""
-        ) != nil
+    /// How long whoever asks with these nonces must keep off, unless another term came since.
+    func waitForHeir(of group: ElectionGroup, unless nonces: [Nonce]) -> Duration? {
+        guard let reservation = reservation(of: group), !nonces.contains(reservation.heir) else { return nil }
+        return reservation.remaining(afterTerm: reservation.term, at: clock.now, in: ClockDomain.current ?? "")
     }
 
     /// Removes what is of no use any more; a reservation of an earlier term is void in any case.

@@ -174,9 +174,7 @@ actor FileSystemStore {
         case .probed:
             return .deferred(retryAfter: .milliseconds(2), reason: "somebody is looking at the lock")
         case .held:
-            early.want(group, lockPath: path) { [weak directory, nonce = request.nonce] in
-                directory?.isReserved(group, forOthersThan: nonce) ?? false
-            }
+            early.want(request, lockPath: path) { [weak directory] in directory?.waitForHeir(of: group, unless: $0) }
             waits[group] = nil
             if let record = try readState(group)?.record, !record.isReleased {
                 transits[group] = nil

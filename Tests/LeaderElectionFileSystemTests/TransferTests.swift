@@ -181,11 +181,27 @@ struct TransferTests {
             #expect(try await waiting.contender.acquire(group).record?.term == term)
             // The word of the new term, which comes a little later.
             #expect(await eventually { waiting.hints.all.contains(.changed(group)) })
-            waiting.hints.forget()
         }
+        // Has not asked, so that it is told of every end; by then the others have mostly been woken, too.
+        let bystander = try await Contender(provider: directory.provider(clock: clock)).hints(of: group)
         #expect(try await leader.transfer(group, nonce, term, to: heirsNonce).isTransferred)
-        for waiting in waiting { #expect(await eventually { waiting.hints.all.contains(.changed(group)) }) }
+        #expect(await eventually { bystander.all.contains(.changed(group)) })
         // Its very first attempt, without any watch of its own.
+        let next = try await heir.acquire(group, heirsNonce).granted()
+        #expect(next > term)
+        #expect(await eventually { waiting.allSatisfy { $0.hints.all.count { $0 == .changed(group) } >= 2 } })
+    }
+
+    @Test func aCandidateIsTheHeirWhateverElseItsProcessAsksFor() async throws {
+        let hints = try await heir.hints(of: group)
+        let neighbour = Contender(provider: heir.provider)
+        let term = try await leader.acquire(group, nonce).granted()
+        #expect(try await heir.acquire(group, heirsNonce).record?.term == term)
+        #expect(try await neighbour.acquire(group).record?.term == term)
+        #expect(await eventually { hints.all.contains(.changed(group)) })
+        hints.forget()
+        #expect(try await leader.transfer(group, nonce, term, to: heirsNonce).isTransferred)
+        #expect(await eventually { hints.all.contains(.changed(group)) })
         #expect(try await heir.acquire(group, heirsNonce).granted() > term)
     }
 
