@@ -122,37 +122,49 @@ extension SQLiteLeaseStore {
     }
 
     private func hintAtLeases(of processes: Set<String>) {
-        readChanges { connection in
-            var groups: [String] = []
+        send { connection in
+            var hints: [ProviderHint] = []
             for process in processes {
                 try connection.handle.run(.heldByProcess, .text(process)) { row in
-                    if let name = row.text(0) { groups.append(name) }
+                    hints += leaseHint(row).map { [$0] } ?? []
                 }
             }
-            return groups
+            return hints
         }
     }
 
     private func readChanges() {
-        readChanges { connection in
-            var groups: [String] = []
+        send { connection in
+            var hints: [ProviderHint] = []
             var last = lastChange
             try connection.handle.run(.changedSince, .integer(lastChange)) { row in
-                if let name = row.text(0) { groups.append(name) }
+                hints += leaseHint(row).map { [$0] } ?? []
                 last = max(last, row.integer(1))
             }
             lastChange = last
-            return groups
+            return hints + (try readNews(connection))
         }
     }
 
-    private func readChanges(_ read: (SQLiteConnection) throws -> [String]) {
+    private func leaseHint(_ row: SQLiteRow) -> ProviderHint? {
+        guard let group = row.text(0).flatMap({ try? ElectionGroup($0) }), interest.contains(group) else { return nil }
+        return .changed(group)
+    }
+
+    private func readNews(_ connection: SQLiteConnection) throws -> [ProviderHint] {
+        guard try connection.hasNotes() else { return [] }
+        var groups: Set<ElectionGroup> = []
+        try connection.handle.run(.newsSince, .integer(lastNews)) { row in
+            lastNews = row.integer(1)
+            if let group = row.text(0).flatMap({ try? ElectionGroup($0) }) { groups.insert(group) }
+        }
+        return groups.map { .noted($0) }
+    }
+
+    private func send(_ read: (SQLiteConnection) throws -> [ProviderHint]) {
         guard !subscribers.isEmpty, let connection else { return }
         do {
-            for name in try read(connection) {
-                guard let group = try? ElectionGroup(name), interest.contains(group) else { continue }
-                subscribers.send(.changed(group))
-            }
+            for hint in try read(connection) { subscribers.send(hint) }
         } catch let failure as SQLiteFailure where failure.kind == .busy {
             readLater()
             watcher?.nudge()
