@@ -21,10 +21,16 @@ final class EarlyLocks: Sendable {
         var due: ElectionInstant
     }
 
+    private struct Wanted {
+        var lockPath: String
+        /// Whether the holder has put the group aside for somebody else.
+        var isReserved: @Sendable () -> Bool
+    }
+
     private struct State {
         var isOpen = false
         /// The lock files of groups for which this process was refused last.
-        var wanted: [ElectionGroup: String] = [:]
+        var wanted: [ElectionGroup: Wanted] = [:]
         var won: [ElectionGroup: Won] = [:]
         var retries: [ElectionGroup: Retry] = [:]
         var written: [OpenFile] = []
@@ -74,8 +80,10 @@ final class EarlyLocks: Sendable {
     }
 
     /// Somebody else has the lock: tries for it when it ends.
-    func want(_ group: ElectionGroup, lockPath: String) {
-        state.withLock { if $0.isOpen { $0.wanted[group] = lockPath } }
+    ///
+    /// - Parameter isReserved: looks, when it has ended, whether the holder has put the group aside for another.
+    func want(_ group: ElectionGroup, lockPath: String, isReserved: @escaping @Sendable () -> Bool) {
+        state.withLock { if $0.isOpen { $0.wanted[group] = Wanted(lockPath: lockPath, isReserved: isReserved) } }
     }
 
     /// The lock is ours, or the group is not campaigned for.
@@ -122,10 +130,12 @@ final class EarlyLocks: Sendable {
     func termBegan(_ group: ElectionGroup) { state.withLock { $0.retries[group] = nil } }
 
     private func attempt(_ group: ElectionGroup, round: Int) -> Bool {
-        guard let path = state.withLock({ $0.wanted[group] }) else { return true }
+        guard let wanted = state.withLock({ $0.wanted[group] }) else { return true }
+        // An heir must find the lock free; the engine, which asks and is told for how long, keeps off as well.
+        if wanted.isReserved() { return true }
         let lock: FileLock
         do {
-            guard case .won(let won, _) = try FileLock.attempt(path: path) else {
+            guard case .won(let won, _) = try FileLock.attempt(path: wanted.lockPath) else {
                 return state.withLock { state in
                     guard round < Self.pauses.count else {
                         state.retries[group] = nil
@@ -136,6 +146,11 @@ final class EarlyLocks: Sendable {
                 }
             }
             lock = won
+            if wanted.isReserved() {
+                // Put aside since we looked. Nobody hears of this end: the lock is not armed yet.
+                lock.release()
+                return true
+            }
         } catch {
             // The engine meets the same error, and reports it.
             return true

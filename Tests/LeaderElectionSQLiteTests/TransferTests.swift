@@ -7,6 +7,14 @@ internal import Testing
 
 @testable internal import LeaderElectionSQLite
 
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
+
 @Suite(.timeLimit(.minutes(1)))
 struct TransferTests {
     private let directory: TemporaryDirectory
@@ -80,6 +88,36 @@ struct TransferTests {
         #expect(!directory.names.contains(name), "the file was not even found")
         #expect(try await heir.acquire(group).term == term)
     }
+
+    #if os(Linux)
+    @Test func aProcessThatIsKilledAfterATransferTakesNothingAlong() async throws {
+        let heirsNonce = Nonce(high: 1, low: 2)
+        await #expect(processExitsWith: .signal(SIGKILL)) { [path = directory.database as String] in
+            let leader = Contender("leader", try SQLiteElectionProvider(path: path))
+            let group = try ElectionGroup("orders")
+            guard let term = try await leader.acquire(group).term else { return }
+            let request = TransferRequest(
+                group: group,
+                nonce: leader.nonce,
+                term: term,
+                heir: Candidate(id: "heir", incarnation: Nonce()),
+                heirNonce: Nonce(high: 1, low: 2),
+                leaseDuration: .lease,
+                timeout: .patience
+            )
+            if case .transferred = try await leader.provider.transfer([request])[0] { kill(getpid(), SIGKILL) }
+        }
+        // The dead process's file is still there, and nobody has locked it.
+        #expect(directory.processFiles.count == 1)
+        let waiting = Contender("waiting", try directory.provider())
+        let record = try #require(try await waiting.acquire(group).record)
+        #expect(record.holder.id == "heir")
+        var heir = Contender("heir", try directory.provider())
+        heir.nonce = heirsNonce
+        #expect(try await heir.acquire(group).term == record.term)
+        #expect(try await waiting.acquire(group).record?.term == record.term)
+    }
+    #endif
 
     @Test func anHeirThatIsGoneHoldsTheGroupUpForItsLeaseOnly() async throws {
         let leader = Contender("leader", try directory.provider(clock: clock))

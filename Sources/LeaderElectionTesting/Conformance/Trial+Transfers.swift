@@ -68,7 +68,7 @@ extension Trial {
         after earlier: Grant,
         term: Int64?
     ) async throws -> Grant {
-        let answer = try single(try await provider.acquire([request]))
+        let answer = try await acquire(provider, request)
         guard case .granted(let granted, let leaseDuration) = answer else {
             throw failure("the heir asked for what was transferred to it and was answered \(answer)")
         }
