@@ -147,7 +147,12 @@ extension ZooKeeperStore {
             switch event {
             case .session(let state): stateChanged(state)
             case .reply(let id, let reply): replied(id, reply)
-            case .watch(let id, let isGone): if let node = unregister(id) { fired(node, isGone: isGone) }
+            case .watch(let id, let isGone):
+                if let slot = newsWatches.removeValue(forKey: id) {
+                    newsCame(slot)
+                } else if let node = unregister(id) {
+                    fired(node, isGone: isGone)
+                }
             }
         }
         sendBacklog()
@@ -247,6 +252,7 @@ extension ZooKeeperStore {
         resolveWithdrawn()
         tellWaiting(nil)
         beatSoon()
+        resumeNotes()
     }
 
     // MARK: - The end of a session
@@ -266,6 +272,9 @@ extension ZooKeeperStore {
         watched = [:]
         watchIDs = [:]
         watchedBytes = 0
+        newsWatches = [:]
+        news.forgetVersions()
+        loseNotes()
         groups = [:]
         heartbeatUnderWay = nil
         let handlers = handlers.sorted { $0.key < $1.key }

@@ -13,6 +13,8 @@ final class ConsulStore: Sendable {
     let sessions: ConsulSessions
     let held: HeldLeases
     let watch: ConsulWatch
+    let news: ConsulNews
+    let handovers = Handovers()
     /// Until when Consul may keep a group's key locked because its session has ended.
     let lockDelays = Mutex<[ElectionGroup: ElectionInstant]>([:])
     private let lastTimeout = Mutex(Duration.seconds(5))
@@ -30,6 +32,7 @@ final class ConsulStore: Sendable {
         self.names = names
         self.held = held
         self.sessions = sessions
+        news = ConsulNews(http, names, subscribers)
         watch = ConsulWatch(http, names, held, sessions, subscribers, logger: settings.logger)
     }
 
