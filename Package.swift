@@ -13,6 +13,7 @@ let package = Package(
         .library(name: "LeaderElectionRedis", targets: ["LeaderElectionRedis"]),
         .library(name: "LeaderElectionZooKeeper", targets: ["LeaderElectionZooKeeper"]),
         .library(name: "LeaderElectionConsul", targets: ["LeaderElectionConsul"]),
+        .library(name: "LeaderElectionConfiguration", targets: ["LeaderElectionConfiguration"]),
         .library(name: "LeaderElectionTesting", targets: ["LeaderElectionTesting"]),
         .executable(name: "elect", targets: ["elect"]),
     ],
@@ -26,12 +27,29 @@ let package = Package(
             name: "ServiceLifecycle",
             description: "ElectionService conforms to Service and takes part in graceful shutdown."
         ),
-        .default(enabledTraits: ["SQLite", "Postgres", "Redis", "ZooKeeper", "Consul", "ServiceLifecycle"]),
+        .trait(
+            name: "Configuration",
+            description: "LeaderElectionConfiguration, and files of options for elect; uses swift-configuration."
+        ),
+        .trait(
+            name: "YAML",
+            description: "Files of options may be YAML, not only JSON; uses Yams.",
+            enabledTraits: ["Configuration"]
+        ),
+        .default(enabledTraits: [
+            "SQLite", "Postgres", "Redis", "ZooKeeper", "Consul", "ServiceLifecycle", "Configuration", "YAML",
+        ]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration.git",
+            from: "1.4.0",
+            traits: ["CommandLineArguments"]
+        ),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.80.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.30.0"),
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.24.0"),
@@ -107,9 +125,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
-        .target(name: "LeaderElectionTesting", dependencies: ["LeaderElection"]),
-        .executableTarget(
-            name: "elect",
+        .target(
+            name: "LeaderElectionConfiguration",
             dependencies: [
                 "LeaderElection",
                 "LeaderElectionFileSystem",
@@ -118,6 +135,21 @@ let package = Package(
                 "LeaderElectionRedis",
                 "LeaderElectionZooKeeper",
                 "LeaderElectionConsul",
+                .product(
+                    name: "Configuration",
+                    package: "swift-configuration",
+                    condition: .when(traits: ["Configuration"])
+                ),
+                .product(name: "Yams", package: "Yams", condition: .when(traits: ["YAML"])),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(name: "LeaderElectionTesting", dependencies: ["LeaderElection"]),
+        .executableTarget(
+            name: "elect",
+            dependencies: [
+                "LeaderElection",
+                "LeaderElectionConfiguration",
                 "ElectionFiles",
                 "ElectionHistory",
                 "CElectCommand",
@@ -193,7 +225,18 @@ let package = Package(
         .executableTarget(name: "simulate", dependencies: ["ElectionSimulation"], path: "Tests/Simulate"),
         .testTarget(name: "ElectionSimulationTests", dependencies: ["ElectionSimulation", "LeaderElection"]),
         .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
-        .testTarget(name: "ElectTests", dependencies: ["elect", "LeaderElection"]),
+        .testTarget(name: "ElectTests", dependencies: ["elect", "LeaderElection", "LeaderElectionConfiguration"]),
+        .testTarget(
+            name: "LeaderElectionConfigurationTests",
+            dependencies: [
+                "LeaderElection", "LeaderElectionConfiguration", "LeaderElectionTesting",
+                .product(
+                    name: "Configuration",
+                    package: "swift-configuration",
+                    condition: .when(traits: ["Configuration"])
+                ),
+            ]
+        ),
         .testTarget(
             name: "ElectCommandTests",
             dependencies: ["elect", "ElectionHistory", "IntegrationSupport"],
