@@ -24,7 +24,7 @@ struct Elect: AsyncParsableCommand {
 
             OPTIONS FROM ELSEWHERE
               Each option may also stand in the environment (--lease-duration as ELECT_LEASE_DURATION) or in a JSON
-              file given as --config (as "lease-duration"). The command line wins over the environment, the environment
+              or YAML file given as --config (as "lease-duration"). The command line wins over the environment, the environment
               over the file. A store's address that holds a password belongs into ELECT_PROVIDER, not on a command line.
 
             EXIT CODES

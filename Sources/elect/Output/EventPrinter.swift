@@ -3,6 +3,8 @@
 internal import CElectCommand
 internal import CElectionSystem
 internal import LeaderElection
+internal import LeaderElectionConfiguration
+internal import Synchronization
 
 #if canImport(Glibc)
 internal import Glibc
@@ -19,13 +21,30 @@ struct EventPrinter: Sendable {
         case text
     }
 
-    var format: Format
-    var verbose: Bool
+    /// What can change while it prints; all copies of a printer share it.
+    private final class Tone: Sendable {
+        let state: Mutex<(format: Format, verbose: Bool)>
+        init(format: Format, verbose: Bool) { state = Mutex((format, verbose)) }
+    }
+
+    private let tone: Tone
     /// 1 for standard output, 2 for standard error.
-    var descriptor: Int32 = 1
+    let descriptor: Int32
+
+    init(format: Format, verbose: Bool, descriptor: Int32 = 1) {
+        tone = Tone(format: format, verbose: verbose)
+        self.descriptor = descriptor
+    }
+
+    var format: Format { tone.state.withLock { $0.format } }
+    var verbose: Bool { tone.state.withLock { $0.verbose } }
+
+    /// From the next event on.
+    func change(format: Format, verbose: Bool) { tone.state.withLock { $0 = (format, verbose) } }
 
     /// False once nobody reads any more.
     func print(_ event: ElectionEvent) -> Bool {
+        let (format, verbose) = tone.state.withLock { $0 }
         guard verbose || (event.kind != .renewed && event.kind != .renewalFailed) else { return true }
         let isSeenAnyway = format == .text && isatty(1) == 1 && isatty(2) == 1
         if let error = event.error, descriptor == 1, !isSeenAnyway {

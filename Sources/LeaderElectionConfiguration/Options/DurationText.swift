@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 
 /// Durations as people write them: a number and a unit, such as `250ms`, `10s`, `1.5m`, `1h`.
-enum DurationText {
+package enum DurationText {
     private static let units: [(suffix: String, nanoseconds: Double)] = [
         ("ns", 1), ("us", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9),
     ]
 
     /// Nil for anything else, and for what is negative or longer than a hundred years.
-    static func parse(_ text: String) -> Duration? {
+    package static func parse(_ text: String) -> Duration? {
         let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
         let suffix = text.dropFirst(digits.count)
         guard let unit = units.first(where: { $0.suffix == suffix }),
@@ -19,7 +19,7 @@ enum DurationText {
     }
 
     /// The shortest way to write a duration with at most three digits behind the point.
-    static func format(_ duration: Duration) -> String {
+    package static func format(_ duration: Duration) -> String {
         let seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
         let (number, unit): (Double, String) =
             switch abs(seconds) {

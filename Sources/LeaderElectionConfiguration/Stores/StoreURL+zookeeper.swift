@@ -5,8 +5,10 @@ internal import LeaderElection
 internal import LeaderElectionZooKeeper
 internal import Logging
 
-extension ProviderURL {
-    static func zookeeper(_ url: String, readOnly: Bool, logger: Logger) throws -> any ElectionProvider {
+extension StoreURL {
+    static func zookeeper(_ url: String, choices: StoreChoices, readOnly: Bool, logger: Logger) throws
+        -> any ElectionProvider
+    {
         try ZooKeeperElectionProvider(url, logger: logger)
     }
 }

@@ -5,8 +5,10 @@ internal import LeaderElection
 internal import LeaderElectionRedis
 internal import Logging
 
-extension ProviderURL {
-    static func redis(_ url: String, readOnly: Bool, logger: Logger) throws -> any ElectionProvider {
+extension StoreURL {
+    static func redis(_ url: String, choices: StoreChoices, readOnly: Bool, logger: Logger) throws
+        -> any ElectionProvider
+    {
         try RedisElectionProvider(url: url, logger: logger)
     }
 }
