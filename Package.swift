@@ -290,7 +290,13 @@ let package = Package(
             name: "LeaderElectionHTTPTests",
             dependencies: [
                 "LeaderElection", "LeaderElectionHTTP", "LeaderElectionObservability", "LeaderElectionTesting",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["HTTP"])),
+                .product(
+                    name: "ServiceLifecycle",
+                    package: "swift-service-lifecycle",
+                    condition: .when(traits: ["HTTP"])
+                ),
             ]
         ),
         // The engine in thousands of simulated worlds; see scripts/simulate.
@@ -302,7 +308,14 @@ let package = Package(
         ),
         .executableTarget(name: "simulate", dependencies: ["ElectionSimulation"], path: "Tests/Simulate"),
         .testTarget(name: "ElectionSimulationTests", dependencies: ["ElectionSimulation", "LeaderElection"]),
-        .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
+        .testTarget(
+            name: "LeaderElectionTests",
+            dependencies: [
+                "LeaderElection", "LeaderElectionTesting",
+                .product(name: "InMemoryLogging", package: "swift-log"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .testTarget(name: "ElectTests", dependencies: ["elect", "LeaderElection", "LeaderElectionConfiguration"]),
         .testTarget(
             name: "LeaderElectionConfigurationTests",

@@ -5,10 +5,12 @@ let package = Package(
     name: "election-samples",
     platforms: [.macOS(.v15)],
     dependencies: [
-        .package(name: "swift-leader-election", path: "../", traits: ["SQLite", "ServiceLifecycle"]),
+        .package(name: "swift-leader-election", path: "../", traits: ["SQLite", "ServiceLifecycle", "HTTP"]),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
         .package(url: "https://github.com/apple/swift-async-algorithms.git", from: "1.0.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.9.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
     ],
     targets: [
@@ -56,9 +58,13 @@ let package = Package(
                 .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "LeaderElection", package: "swift-leader-election"),
                 .product(name: "LeaderElectionFileSystem", package: "swift-leader-election"),
+                .product(name: "LeaderElectionHTTP", package: "swift-leader-election"),
+                .product(name: "LeaderElectionObservability", package: "swift-leader-election"),
                 .product(name: "LeaderElectionSQLite", package: "swift-leader-election"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]
         ),

@@ -27,7 +27,7 @@ internal import Darwin
 /// ```
 /// | path | answer |
 /// |---|---|
-/// | `/healthz` | 200, or 503 if an election has ``/LeaderElection/ElectionHealth/Status-swift.enum/failed``; JSON with the reasons |
+/// | `/healthz` | 200, or 503 if an election has failed; JSON with the reasons |
 /// | `/readyz` | 200 once all elections run and have heard their store, else 503; the same JSON |
 /// | `/leader` | who leads each group, as a JSON list; `/leader?group=NAME` that one only |
 /// | `/terms` | the last 100 terms that this process saw, as a JSON list |
@@ -53,7 +53,7 @@ public struct ElectionStatusServer: Service {
     ///   - elections: what to tell of; make the server before they run, so that it misses nothing.
     ///   - address: host and port, such as `127.0.0.1:8086` or `[::1]:8086`; port 0 takes a free one.
     ///   - labelledGroups: groups whose metrics have a label of their own; see
-    ///     ``/LeaderElectionObservability/ElectionObserver``.
+    ///     `ElectionObserver`; all others are summed up.
     ///   - logger: where the server tells of requests that it cannot answer; nothing by default.
     ///   - onListening: called with host and port once connections are accepted.
     /// - Throws: ``/LeaderElection/ElectionError/Code/invalidConfiguration`` for an address that is none.

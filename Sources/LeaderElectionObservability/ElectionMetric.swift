@@ -28,7 +28,7 @@ package enum ElectionMetric: String, CaseIterable, Sendable {
         case .activeLeases: "Leases that this process holds in stores."
         case .acquisitions: "Terms that this process has begun to lead."
         case .renewals: "Leases that were renewed."
-        case .renewalFailures: "Renewals that were refused or not answered."
+        case .renewalFailures: "Renewals that stayed without an answer."
         case .jeopardies: "Times that a leader could not renew its lease."
         case .losses: "Terms of this process that ended."
         case .errors: "Changes of what is wrong."

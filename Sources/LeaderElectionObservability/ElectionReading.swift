@@ -92,6 +92,8 @@ struct ElectionReading {
         case .ready:
             isStopped = false
             setLeaderless(event.leader == nil, at: event.instant, &meters)
+            // Not to know yet who leads is no gap.
+            leaderlessSince = nil
         case .acquired:
             meters.count(.acquisitions, group)
             meters.time(.failoverTime, group, event.instant - (leaderlessSince ?? lastAsked ?? event.instant))

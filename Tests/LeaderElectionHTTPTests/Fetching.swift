@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 
 #if HTTP
-import Dispatch
 import Foundation
 import Testing
 
@@ -31,8 +30,8 @@ struct SocketFailure: Error {
 enum Fetching {
     static func get(_ path: String, at place: String, method: String = "GET") async throws -> Answer {
         try await withCheckedThrowingContinuation { continuation in
-            // Not on the cooperative pool: it blocks.
-            DispatchQueue.global().async {
+            // It blocks: on a queue it would keep the tasks of this process from their threads.
+            Thread.detachNewThread {
                 continuation.resume(with: Result { try exchange("\(method) \(path) HTTP/1.1", with: place) })
             }
         }

@@ -5,6 +5,8 @@ import Foundation
 import LeaderElection
 import LeaderElectionHTTP
 import LeaderElectionTesting
+import Logging
+import ServiceLifecycle
 import Testing
 
 @Suite struct StatusServerTests {
@@ -181,6 +183,18 @@ import Testing
         }
         // Serving has ended although that client is still there.
         Fetching.closeSocket(silent)
+    }
+
+    @Test func aServiceGroupEndsIt() async throws {
+        let (places, continuation) = AsyncStream.makeStream(of: String.self)
+        let server = try ElectionStatusServer([], on: "127.0.0.1:0") { continuation.yield($0) }
+        let group = ServiceGroup(services: [server], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let running = Task { try await group.run() }
+        var listening = places.makeAsyncIterator()
+        let place = try #require(await listening.next())
+        #expect(try await Fetching.get("/healthz", at: place).status == 200)
+        await group.triggerGracefulShutdown()
+        try await running.value
     }
 
     @Test func portInUseIsOneClearError() async throws {

@@ -40,6 +40,8 @@ import Testing
             #expect(try value(.leading) == 1)
             #expect(try value(.activeLeases) == 1)
             #expect(try value(.leaderless) == 0)
+            // Not to know yet who leads is no gap.
+            #expect(metrics.timers(label: ElectionMetric.leaderlessTime.rawValue).isEmpty)
             #expect(try count(.acquisitions) == 1)
             #expect(try count(.renewals) == 1)
             #expect(try times(.acquireDuration, [("outcome", "ok")]) == [0])
