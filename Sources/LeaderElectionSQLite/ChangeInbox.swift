@@ -34,8 +34,6 @@ final class ChangeInbox: Sendable {
         var due: ElectionInstant?
         var putAside = Content()
         var ignoredFile: String?
-        /// The incarnations of this process's candidates.
-        var candidates: Set<Nonce> = []
         /// The files of processes in the directory: about as many listeners as there are.
         var processes = 0
         var random = SystemRandomNumberGenerator()
@@ -47,17 +45,6 @@ final class ChangeInbox: Sendable {
     var ignoredFile: String? {
         get { state.withLock { $0.ignoredFile } }
         set { state.withLock { $0.ignoredFile = newValue } }
-    }
-
-    func addCandidates(_ incarnations: some Sequence<Nonce>) {
-        state.withLock { $0.candidates.formUnion(incarnations) }
-    }
-
-    /// Whether this file's name calls a candidate of this process.
-    func isCall(_ file: String, of database: String) -> Bool {
-        let prefix = ProcessLock.callPrefix(of: database)
-        guard file.hasPrefix(prefix), let incarnation = Nonce(file.dropFirst(prefix.count)) else { return false }
-        return state.withLock { $0.candidates.contains(incarnation) }
     }
 
     /// Notes something down; returns whether a look must be arranged for.

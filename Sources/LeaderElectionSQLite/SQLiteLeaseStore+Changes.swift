@@ -13,18 +13,6 @@ extension SQLiteLeaseStore {
         readChanges()
     }
 
-    /// After a commit of ours that gave leases to these candidates: wakes their processes before all others.
-    func call(_ heirs: Set<Nonce>) {
-        guard let connection, !isOnNetwork else { return }
-        for heir in heirs {
-            let name = ProcessLock.callPrefix(of: connection.name) + heir.description
-            let directory = connection.directory
-            // Not needed: without it the heir hears of the commit as everybody does.
-            try? replaceFile(named: name, in: directory, with: [], temporaryName: name + "-new", isDurable: false)
-            try? removeFile(directory + "/" + name)
-        }
-    }
-
     /// Starts watching the directory, if anybody wants to know and the database is open.
     func watchIfWanted() {
         guard let connection, !subscribers.isEmpty else {
@@ -67,9 +55,6 @@ extension SQLiteLeaseStore {
                 $0.mustRead = true
                 $0.endedProcesses.insert(file)
             }
-        case .createdOrMovedIn(let file) where inbox.isCall(file, of: database):
-            // Meant for us alone: whatever others do first, this is not put aside.
-            note { $0.mustRead = true }
         case .createdOrMovedIn(let file):
             if isForeignProcessFile(file, database) { inbox.processCountChanged(by: 1) }
             verify(file, database)
