@@ -91,7 +91,17 @@ extension SQLiteLeaseStore {
 
     /// A write to the log that no process announces: renewals mostly, or a provider that died before it could.
     private nonisolated func readLater() {
-        if inbox.putAside(.now, delay: .milliseconds(25), { $0.mustRead = true }) { takeUp() }
+        let isDue = inbox.putAside(.now, delay: .milliseconds(25)) { content in
+            content.mustRead = true
+            content.mayBeEarly = true
+        }
+        if isDue { takeUp() }
+    }
+
+    /// Once more, for a commit that waited for the disk when we looked: nothing tells when that ended.
+    private func lookAgain() {
+        _ = inbox.putAside(.now, delay: .milliseconds(500)) { $0.mustRead = true }
+        watcher?.nudge()
     }
 
     /// Runs on the watcher's thread before it waits; answers for how many milliseconds it may.
@@ -119,6 +129,7 @@ extension SQLiteLeaseStore {
         }
         if !content.endedProcesses.isEmpty { hintAtLeases(of: content.endedProcesses) }
         if content.mustRead { readChanges() }
+        if content.mayBeEarly { lookAgain() }
     }
 
     private func hintAtLeases(of processes: Set<String>) {
