@@ -137,7 +137,7 @@ extension SQLiteLeaseStore {
             var hints: [ProviderHint] = []
             for process in processes {
                 try connection.handle.run(.heldByProcess, .text(process)) { row in
-                    hints += leaseHint(row).map { [$0] } ?? []
+                    if let hint = leaseHint(row) { hints.append(hint) }
                 }
             }
             return hints
@@ -147,29 +147,27 @@ extension SQLiteLeaseStore {
     private func readChanges() {
         send { connection in
             var hints: [ProviderHint] = []
-            var last = lastChange
-            try connection.handle.run(.changedSince, .integer(lastChange)) { row in
-                hints += leaseHint(row).map { [$0] } ?? []
-                last = max(last, row.integer(1))
+            var (change, news) = (lastChange, lastNews)
+            try connection.handle.run(.changedSince, .integer(change)) { row in
+                if let hint = leaseHint(row) { hints.append(hint) }
+                change = max(change, row.integer(1))
             }
-            lastChange = last
-            return hints + (try readNews(connection))
+            var noted: Set<ElectionGroup> = []
+            if try connection.hasNotes() {
+                try connection.handle.run(.newsSince, .integer(news)) { row in
+                    if let group = row.text(0).flatMap({ try? ElectionGroup($0) }) { noted.insert(group) }
+                    news = row.integer(1)
+                }
+            }
+            // Only now that nothing can fail any more: what is not told must be found again.
+            (lastChange, lastNews) = (change, news)
+            return hints + noted.map { .noted($0) }
         }
     }
 
     private func leaseHint(_ row: SQLiteRow) -> ProviderHint? {
         guard let group = row.text(0).flatMap({ try? ElectionGroup($0) }), interest.contains(group) else { return nil }
         return .changed(group)
-    }
-
-    private func readNews(_ connection: SQLiteConnection) throws -> [ProviderHint] {
-        guard try connection.hasNotes() else { return [] }
-        var groups: Set<ElectionGroup> = []
-        try connection.handle.run(.newsSince, .integer(lastNews)) { row in
-            lastNews = row.integer(1)
-            if let group = row.text(0).flatMap({ try? ElectionGroup($0) }) { groups.insert(group) }
-        }
-        return groups.map { .noted($0) }
     }
 
     private func send(_ read: (SQLiteConnection) throws -> [ProviderHint]) {
