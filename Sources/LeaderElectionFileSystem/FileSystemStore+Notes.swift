@@ -29,9 +29,10 @@ extension FileSystemStore {
         guard try directory.openIfPresent() else { return requests.map { _ in .done } }
         return requests.map { request in
             answering(request.group) { () throws(StoreFailure) in
-                let path = directory.notesPath(request.group) + "/" + request.key
-                try failing { () throws(FileError) in try removeFile(path) }
-                return .done
+                try failing { () throws(FileError) in
+                    if let folder = try folder(of: request.group) { try removeFile(folder + "/" + request.key) }
+                    return .done
+                }
             } failing: {
                 .unknown($0)
             }
@@ -43,7 +44,7 @@ extension FileSystemStore {
         return groups.map { group in
             answering(group) { () throws(StoreFailure) in
                 try failing { () throws(FileError) in
-                    let folder = directory.notesPath(group)
+                    guard let folder = try folder(of: group) else { return .found([]) }
                     var notes: [GroupNote] = []
                     for key in try (fileNames(in: folder) ?? []).sorted() where !isTemporary(key) {
                         guard let note = try read(folder + "/" + key), stands(note) else { continue }
@@ -57,11 +58,18 @@ extension FileSystemStore {
         }
     }
 
+    /// The folder of a group's notes, and nothing else that stands in its place; nil if there is none.
+    private func folder(of group: ElectionGroup) throws(FileError) -> String? {
+        let path = directory.notesPath(group)
+        guard let identity = try FileIdentity(path: path) else { return nil }
+        guard identity.isDirectory else { throw FileError("open", path, code: ENOTDIR) }
+        return path
+    }
+
     private func write(_ request: NoteRequest) throws(FileError) {
-        let folder = directory.notesPath(request.group)
-        try makeDirectory(folder)
-        guard try FileIdentity(path: folder)?.isDirectory == true else {
-            throw FileError("open", folder, code: ENOTDIR)
+        try makeDirectory(directory.notesPath(request.group))
+        guard let folder = try folder(of: request.group) else {
+            throw FileError("open", directory.notesPath(request.group), code: ENOENT)
         }
         let (now, wall) = (directory.clock.now, directory.clock.wallNanoseconds)
         if now >= nextSweeps[request.group] ?? .distantPast {
@@ -95,6 +103,7 @@ extension FileSystemStore {
                 let second = name.dropFirst(Self.temporaryPrefix.count).prefix { $0 != "-" }
                 if abs((Int64(second) ?? 0) - wall / 1_000_000_000) > 60 { try removeFile(path) }
             } else if try read(path).map({ !stands($0) }) ?? true {
+                // Should its writer come back in this very moment, its next note is found again.
                 try removeFile(path)
             }
         }

@@ -10,6 +10,8 @@ final class ChangeInbox: Sendable {
     struct Content {
         /// Something was committed.
         var mustRead = false
+        /// The log was written to, which is before its bytes count: on a slow disk, long before.
+        var mayBeEarly = false
         /// A file of the database was removed or replaced.
         var mustVerify = false
         /// Events were lost; with `isDirectoryGone`, none follow either.
@@ -20,6 +22,7 @@ final class ChangeInbox: Sendable {
 
         mutating func formUnion(_ other: Content) {
             mustRead = mustRead || other.mustRead
+            mayBeEarly = mayBeEarly || other.mayBeEarly
             mustVerify = mustVerify || other.mustVerify
             mustResync = mustResync || other.mustResync
             isDirectoryGone = isDirectoryGone || other.isDirectoryGone
@@ -34,8 +37,6 @@ final class ChangeInbox: Sendable {
         var due: ElectionInstant?
         var putAside = Content()
         var ignoredFile: String?
-        /// The incarnations of this process's candidates.
-        var candidates: Set<Nonce> = []
         /// The files of processes in the directory: about as many listeners as there are.
         var processes = 0
         var random = SystemRandomNumberGenerator()
@@ -47,17 +48,6 @@ final class ChangeInbox: Sendable {
     var ignoredFile: String? {
         get { state.withLock { $0.ignoredFile } }
         set { state.withLock { $0.ignoredFile = newValue } }
-    }
-
-    func addCandidates(_ incarnations: some Sequence<Nonce>) {
-        state.withLock { $0.candidates.formUnion(incarnations) }
-    }
-
-    /// Whether this file's name calls a candidate of this process.
-    func isCall(_ file: String, of database: String) -> Bool {
-        let prefix = ProcessLock.callPrefix(of: database)
-        guard file.hasPrefix(prefix), let incarnation = Nonce(file.dropFirst(prefix.count)) else { return false }
-        return state.withLock { $0.candidates.contains(incarnation) }
     }
 
     /// Notes something down; returns whether a look must be arranged for.

@@ -53,9 +53,6 @@ final class ProcessLock: Sendable {
     func descriptors() -> [Int32] { lock.descriptorsToShare() }
 
     static func prefix(of database: String) -> String { database + "-alive-" }
-
-    /// How a file is called, before a candidate's incarnation, that appears for a moment to call its process.
-    static func callPrefix(of database: String) -> String { database + "-heir-" }
 }
 
 extension SQLiteConnection {

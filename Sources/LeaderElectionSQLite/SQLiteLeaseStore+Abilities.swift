@@ -13,11 +13,6 @@ extension SQLiteLeaseStore {
                     try requests.map { try transferOne($0, connection, now, domain, change) }
                 }
             }
-            var heirs: Set<Nonce> = []
-            for (request, answer) in zip(requests, answers) {
-                if case .transferred = answer { heirs.insert(request.heir.incarnation) }
-            }
-            call(heirs)
             // The heir may be a candidate of this very provider.
             announce()
             return answers

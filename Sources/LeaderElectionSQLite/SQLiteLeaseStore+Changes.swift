@@ -13,18 +13,6 @@ extension SQLiteLeaseStore {
         readChanges()
     }
 
-    /// After a commit of ours that gave leases to these candidates: wakes their processes before all others.
-    func call(_ heirs: Set<Nonce>) {
-        guard let connection, !isOnNetwork else { return }
-        for heir in heirs {
-            let name = ProcessLock.callPrefix(of: connection.name) + heir.description
-            let directory = connection.directory
-            // Not needed: without it the heir hears of the commit as everybody does.
-            try? replaceFile(named: name, in: directory, with: [], temporaryName: name + "-new", isDurable: false)
-            try? removeFile(directory + "/" + name)
-        }
-    }
-
     /// Starts watching the directory, if anybody wants to know and the database is open.
     func watchIfWanted() {
         guard let connection, !subscribers.isEmpty else {
@@ -67,9 +55,6 @@ extension SQLiteLeaseStore {
                 $0.mustRead = true
                 $0.endedProcesses.insert(file)
             }
-        case .createdOrMovedIn(let file) where inbox.isCall(file, of: database):
-            // Meant for us alone: whatever others do first, this is not put aside.
-            note { $0.mustRead = true }
         case .createdOrMovedIn(let file):
             if isForeignProcessFile(file, database) { inbox.processCountChanged(by: 1) }
             verify(file, database)
@@ -106,7 +91,17 @@ extension SQLiteLeaseStore {
 
     /// A write to the log that no process announces: renewals mostly, or a provider that died before it could.
     private nonisolated func readLater() {
-        if inbox.putAside(.now, delay: .milliseconds(25), { $0.mustRead = true }) { takeUp() }
+        let isDue = inbox.putAside(.now, delay: .milliseconds(25)) { content in
+            content.mustRead = true
+            content.mayBeEarly = true
+        }
+        if isDue { takeUp() }
+    }
+
+    /// Once more, for a commit that waited for the disk when we looked: nothing tells when that ended.
+    private func lookAgain() {
+        _ = inbox.putAside(.now, delay: .milliseconds(500)) { $0.mustRead = true }
+        watcher?.nudge()
     }
 
     /// Runs on the watcher's thread before it waits; answers for how many milliseconds it may.
@@ -134,6 +129,7 @@ extension SQLiteLeaseStore {
         }
         if !content.endedProcesses.isEmpty { hintAtLeases(of: content.endedProcesses) }
         if content.mustRead { readChanges() }
+        if content.mayBeEarly { lookAgain() }
     }
 
     private func hintAtLeases(of processes: Set<String>) {
@@ -141,7 +137,7 @@ extension SQLiteLeaseStore {
             var hints: [ProviderHint] = []
             for process in processes {
                 try connection.handle.run(.heldByProcess, .text(process)) { row in
-                    hints += leaseHint(row).map { [$0] } ?? []
+                    if let hint = leaseHint(row) { hints.append(hint) }
                 }
             }
             return hints
@@ -151,29 +147,27 @@ extension SQLiteLeaseStore {
     private func readChanges() {
         send { connection in
             var hints: [ProviderHint] = []
-            var last = lastChange
-            try connection.handle.run(.changedSince, .integer(lastChange)) { row in
-                hints += leaseHint(row).map { [$0] } ?? []
-                last = max(last, row.integer(1))
+            var (change, news) = (lastChange, lastNews)
+            try connection.handle.run(.changedSince, .integer(change)) { row in
+                if let hint = leaseHint(row) { hints.append(hint) }
+                change = max(change, row.integer(1))
             }
-            lastChange = last
-            return hints + (try readNews(connection))
+            var noted: Set<ElectionGroup> = []
+            if try connection.hasNotes() {
+                try connection.handle.run(.newsSince, .integer(news)) { row in
+                    if let group = row.text(0).flatMap({ try? ElectionGroup($0) }) { noted.insert(group) }
+                    news = row.integer(1)
+                }
+            }
+            // Only now that nothing can fail any more: what is not told must be found again.
+            (lastChange, lastNews) = (change, news)
+            return hints + noted.map { .noted($0) }
         }
     }
 
     private func leaseHint(_ row: SQLiteRow) -> ProviderHint? {
         guard let group = row.text(0).flatMap({ try? ElectionGroup($0) }), interest.contains(group) else { return nil }
         return .changed(group)
-    }
-
-    private func readNews(_ connection: SQLiteConnection) throws -> [ProviderHint] {
-        guard try connection.hasNotes() else { return [] }
-        var groups: Set<ElectionGroup> = []
-        try connection.handle.run(.newsSince, .integer(lastNews)) { row in
-            lastNews = row.integer(1)
-            if let group = row.text(0).flatMap({ try? ElectionGroup($0) }) { groups.insert(group) }
-        }
-        return groups.map { .noted($0) }
     }
 
     private func send(_ read: (SQLiteConnection) throws -> [ProviderHint]) {

@@ -57,7 +57,6 @@ actor SQLiteLeaseStore {
     func acquire(_ requests: [AcquireRequest], until deadline: ElectionInstant) async -> [AcquireAnswer] {
         largestLease = requests.reduce(largestLease) { max($0, $1.leaseDuration) }
         interest.formUnion(requests.lazy.map(\.group))
-        inbox.addCandidates(requests.lazy.map(\.candidate.incarnation))
         var answers: [AcquireAnswer?] = []
         do {
             try await attempt(until: deadline) { connection in

@@ -134,6 +134,8 @@ struct NoteTests {
         }
         #expect(error.group == "a/b")
         #expect(try await keys(provider) == nil)
+        guard case .unknown = try await provider.remove([NoteRemoval(group: group, key: "a", timeout: .seconds(60))])[0]
+        else { throw TestFailure(text: "a note was removed through a symbolic link") }
         #expect(TemporaryDirectory.names(in: elsewhere) == ["a"])
     }
 

@@ -157,31 +157,6 @@ struct TransferTests {
         #expect(try await heir.acquire(group).term == next)
     }
 
-    #if os(Linux)
-    /// Where many wait, most of them look only when their turn comes; the heir's process is called by a file's name.
-    @Test func theHeirsProcessIsCalledAndNothingIsLeftBehind() async throws {
-        let leader = Contender("leader", try directory.provider())
-        let heir = Contender("heir", try directory.provider())
-        let (names, continuation) = AsyncStream.makeStream(of: String.self)
-        let watcher = try DirectoryWatcher(directory: directory.path, interest: .createdOrMovedIn) { event in
-            if case .createdOrMovedIn(let name) = event { continuation.yield(name) }
-        }
-        defer { watcher.cancel() }
-        let term = try #require(try await leader.acquire(group).term)
-        #expect(try await heir.acquire(group).record != nil)
-        #expect(try await transfer(leader, term: term, to: heir) != nil)
-        let name = "election.db-heir-\(heir.candidate.incarnation)"
-        #expect(await names.contains(name))
-        #expect(!directory.names.contains { $0.contains("-heir-") })
-
-        #expect(heir.provider.store.inbox.isCall(name, of: "election.db"))
-        #expect(!leader.provider.store.inbox.isCall(name, of: "election.db"))
-        for other in ["election.db-heir-", "other.db-heir-\(heir.candidate.incarnation)", name + "-new"] {
-            #expect(!heir.provider.store.inbox.isCall(other, of: "election.db"))
-        }
-    }
-    #endif
-
     /// An acquisition that only confirms what was ours must not count as the next change of the database.
     @Test func afterTheHeirHasAskedItStillHearsOfTheVeryNextChange() async throws {
         let other = try ElectionGroup("other")
