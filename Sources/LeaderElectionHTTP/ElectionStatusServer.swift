@@ -75,12 +75,14 @@ public struct ElectionStatusServer: Service {
 
     /// Serves until the task is cancelled or the service group shuts down.
     ///
+    /// Requests that are being answered then have two seconds to be finished.
+    ///
     /// - Throws: ``StatusServerError`` if it cannot listen.
     public func run() async throws {
         let progress = Progress()
         let application = Application(
             router: router,
-            server: .http1(configuration: .init(idleTimeout: .seconds(60))),
+            server: .http1(configuration: .init(idleTimeout: .seconds(30))),
             configuration: ApplicationConfiguration(
                 address: .hostname(place.host, port: place.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(Self.maximumConnections)
@@ -92,17 +94,30 @@ public struct ElectionStatusServer: Service {
             },
             logger: logger
         )
+        var configuration = ServiceGroupConfiguration(services: [application], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(2)
+        let group = ServiceGroup(configuration: configuration)
+        let loop = application.eventLoopGroup.any()
+        // Waited for like a child task, but not cancelled like one: a server that is cancelled drops connections that it
+        // has accepted and not looked at yet, and for that NIO ends the whole process.
+        let serving = loop.makeFutureWithTask { try await group.run() }
         do {
-            try await application.run()
+            try await withTaskCancellationOrGracefulShutdownHandler {
+                try await serving.get()
+            } onCancelOrGracefulShutdown: {
+                progress.isStopping.store(true, ordering: .releasing)
+                _ = loop.makeFutureWithTask { await group.triggerGracefulShutdown() }
+            }
         } catch {
-            // Afterwards there is nothing that a caller could do about it but to know.
-            if error is CancellationError || progress.isListening.load(ordering: .acquiring) { throw error }
-            throw failure(error)
+            if progress.isStopping.load(ordering: .acquiring) { return }
+            // Later there is nothing that a caller could do about it but to know.
+            throw progress.isListening.load(ordering: .acquiring) ? error : failure(error)
         }
     }
 
     private final class Progress: Sendable {
         let isListening = Atomic(false)
+        let isStopping = Atomic(false)
     }
 
     private func failure(_ error: any Error) -> StatusServerError {

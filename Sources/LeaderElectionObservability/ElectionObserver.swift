@@ -39,7 +39,7 @@ public final class ElectionObserver: Sendable {
         metrics: any MetricsFactory = MetricsSystem.factory,
         tracer: any Tracer = InstrumentationSystem.tracer,
         labelledGroups: Set<String> = [],
-        bufferSize: Int = 16_384
+        bufferSize: Int = 65_536
     ) throws {
         guard labelledGroups.count <= 100 else {
             throw ElectionError(

@@ -14,6 +14,8 @@ actor ObservationTeller {
     private let thread = SerialThread(name: "election-watch")
     private var meters: ElectionMeters
     private var entries: [ObjectIdentifier: Entry] = [:]
+    /// So many entries, and those of elections that are gone are thrown out.
+    private var pruneAt = 64
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -27,7 +29,10 @@ actor ObservationTeller {
         thread.execute { [weak watch] in
             self.assumeIsolated { teller in
                 guard let watch else { return }
-                teller.entries = teller.entries.filter { $0.value.watch != nil }
+                if teller.entries.count >= teller.pruneAt {
+                    teller.entries = teller.entries.filter { $0.value.watch != nil }
+                    teller.pruneAt = 64 + 2 * teller.entries.count
+                }
                 let reading = ElectionReading(group: teller.meters.label(of: group), spans: spans)
                 teller.entries[ObjectIdentifier(watch)] = Entry(watch: watch, reading: reading)
             }

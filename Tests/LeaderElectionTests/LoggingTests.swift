@@ -26,7 +26,12 @@ import Testing
         let provider = FaultyProvider(wrapping: harness.provider(), clock: harness.clock)
         let election = try service("group", provider: provider)
         var term: Int64?
-        try await harness.during(election) { term = try await $0.waitForLeadership().term }
+        var events = election.events.makeAsyncIterator()
+        try await harness.during(election) { election in
+            term = try await election.waitForLeadership().term
+            election.stop()
+            _ = try await events.next(.stopped)
+        }
         let leading = try #require(log.entries.first { $0.message == "leading" })
         #expect(leading.level == .notice)
         #expect(leading.metadata["election-group"] == "group")

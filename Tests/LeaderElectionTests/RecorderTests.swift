@@ -78,7 +78,7 @@ import Testing
         for _ in 0..<4 {
             let election = try harness.service("alone")
             recorder.watch(election)
-            try await harness.during(election) { terms.append(try await $0.waitForLeadership().term) }
+            try await withElection(election) { terms.append(try await $0.waitForLeadership().term) }
         }
         #expect(recorder.terms.map(\.term) == terms.suffix(2))
     }

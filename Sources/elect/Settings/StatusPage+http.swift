@@ -41,8 +41,6 @@ extension StatusPage {
     ) async {
         do {
             try await server.run()
-        } catch is CancellationError {
-            // The elections are over.
         } catch let error as StatusServerError {
             listening.finish(throwing: CommandFailure.unavailable("\(source): \(error)"))
         } catch {
