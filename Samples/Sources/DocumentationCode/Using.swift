@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 
 internal import AsyncAlgorithms
+internal import Configuration
 internal import LeaderElection
+internal import LeaderElectionConfiguration
 internal import LeaderElectionFileSystem
 internal import LeaderElectionSQLite
 internal import Logging
@@ -109,4 +111,16 @@ func operators(_ election: ElectionService, _ jobs: AsyncStream<String>) async t
 
     // Jobs are taken only while this process leads; none is lost in between.
     for await job in jobs.whileLeader(election) { try await run(job) }
+}
+
+func configured(logger: Logger) throws -> ElectionService {
+    let settings = try ElectionSettings(file: "/etc/billing.json")
+    let election = try ElectionService(reading: settings, logger: logger)
+    return election
+}
+
+func configuredByAReader() throws -> ElectionConfiguration {
+    let reader = ConfigReader(provider: EnvironmentVariablesProvider())
+    let configuration = try ElectionConfiguration(reading: reader.scoped(to: "elect"))
+    return configuration
 }
