@@ -149,6 +149,17 @@ import Testing
         )
     }
 
+    @Test func aVariableHoldsSeveralPairsOfMetadata() throws {
+        func metadata(_ text: String) throws -> [String: String] {
+            try ElectionSettings(arguments: [], environment: ["ELECT_METADATA": text]).configuration.metadata
+        }
+        #expect(try metadata("zone=a,b\naddress=h:80\n") == ["zone": "a,b", "address": "h:80"])
+        #expect(
+            message { _ = try metadata("zone=a\naddress") }.hasPrefix("ELECT_METADATA: \"address\" is not of the form")
+        )
+        #expect(message { _ = try metadata("zone=a\nzone=b") }.hasPrefix("ELECT_METADATA: the key \"zone\""))
+    }
+
     @Test func variablesOfOthersAreLeftAlone() throws {
         let others = [
             "ELECT_TERM": "7", "ELECT_SERVICE_HOST": "10.0.0.1", "ELECT_PORT": "tcp://10.0.0.1:80",

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 
 internal import AsyncAlgorithms
+internal import Configuration
 internal import LeaderElection
+internal import LeaderElectionConfiguration
 internal import LeaderElectionFileSystem
 internal import LeaderElectionSQLite
 internal import Logging
@@ -123,4 +125,16 @@ func handOver(_ election: ElectionService) async throws {
 
 func askTheLeader(_ provider: some ElectionProvider) async throws {
     try await ElectionOperator(group: "nightly-billing", provider: provider).transfer(to: "host-b")
+}
+
+func configured(logger: Logger) throws -> ElectionService {
+    let settings = try ElectionSettings(file: "/etc/billing.json")
+    let election = try ElectionService(reading: settings, logger: logger)
+    return election
+}
+
+func configuredByAReader() throws -> ElectionConfiguration {
+    let reader = ConfigReader(provider: EnvironmentVariablesProvider())
+    let configuration = try ElectionConfiguration(reading: reader.scoped(to: "elect"))
+    return configuration
 }

@@ -44,7 +44,12 @@ extension ElectionConfiguration {
     private static func metadata(_ options: OptionReader) throws -> [String: String] {
         var metadata: [String: String] = [:]
         guard let found = try options.list("metadata") else { return metadata }
-        for text in found.texts {
+        // No value can hold the end of a line, so several pairs fit into one variable.
+        let pairs = found.texts.flatMap { text in
+            let lines = text.split(separator: "\n").map { String($0) }
+            return lines.isEmpty ? [text] : lines
+        }
+        for text in pairs {
             guard let separator = text.firstIndex(of: "="), separator > text.startIndex else {
                 throw OptionReader.unusable("\(found.source): \"\(text)\" is not of the form key=value")
             }
