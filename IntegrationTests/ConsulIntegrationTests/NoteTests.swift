@@ -3,6 +3,7 @@
 import Foundation
 import IntegrationSupport
 import LeaderElection
+import Synchronization
 import Testing
 
 @testable import LeaderElectionConsul
@@ -87,6 +88,26 @@ struct NoteTests {
     }
 
     @Test
+    func whatHasExpiredInAGroupThatNobodyReadsIsDeletedSomeDay() async throws {
+        let provider = try agent.provider()
+        let now = ConsulStore.wallMilliseconds
+        for root in ["notes", "news"] {
+            for (key, expiry) in [("old", now - 120_000), ("new", now + 60_000)] {
+                try await agent.call("PUT", "kv/\(stem).\(root)/abandoned/\(key)?flags=\(expiry)", key)
+            }
+        }
+        try await agent.call("PUT", "kv/\(stem).notes/not-a-note", "of somebody else")
+        try await write(provider, note("text"))
+        #expect(try await keys("\(stem).notes/").count == 3, "not with every note")
+        provider.store.nextSweep.withLock { $0 = .now }
+        try await write(provider, note("text"))
+        try await soon("the deletion") {
+            let left = try await keys("\(stem).notes/") + keys("\(stem).news/abandoned/")
+            return left == ["notes/abandoned/new", "notes/not-a-note", "news/abandoned/new"].map { "\(stem).\($0)" }
+        }
+    }
+
+    @Test
     func aBatchThatIsLargerThanATransactionIsWrittenAsAWhole() async throws {
         let provider = try agent.provider()
         let text = String(repeating: "x", count: NoteRequest.maximumTextLength)
@@ -112,7 +133,8 @@ struct NoteAccessTests {
     func whoMayNotWriteNotesIsToldWhereAndElectsAllTheSame() async throws {
         let agent = Agent(.consulTLS)
         let management = "00000000-0000-0000-0000-00000000aaaa"
-        let rules = #"key_prefix \"\#(agent.prefix)\" { policy = \"write\" } session_prefix \"\" { policy = \"write\" }"#
+        let rules =
+            #"key_prefix \"\#(agent.prefix)\" { policy = \"write\" } session_prefix \"\" { policy = \"write\" }"#
         let name = "narrow-\(Nonce())"
         try await agent.call("PUT", "acl/policy", #"{"Name":"\#(name)","Rules":"\#(rules)"}"#, token: management)
         let token = UUID().uuidString.lowercased()

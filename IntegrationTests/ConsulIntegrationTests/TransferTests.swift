@@ -81,7 +81,9 @@ struct TransferTests {
         let lock = try ConsulLock(agent, "group")
         defer { lock.stop() }
         // Its session: it makes one before it looks at the key.
-        try await soon("its waiting") { try await agent.call("GET", "session/list").body.contains("at '\(agent.prefix)group'") }
+        try await soon("its waiting") {
+            try await agent.call("GET", "session/list").body.contains("at '\(agent.prefix)group'")
+        }
         guard case .transferred = try await hand(leader, term, to: heir) else { throw NotInTime(what: "the transfer") }
         #expect(try await agent.entry("group")?.flags == KVEntry.lockFlags)
         let next = try #require(try await heir.term())

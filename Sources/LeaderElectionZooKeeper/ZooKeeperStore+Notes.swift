@@ -52,7 +52,9 @@ extension ZooKeeperStore {
     private func keep(_ request: NoteRequest, _ done: @escaping (NoteAnswer) -> Void) {
         let (group, key) = (request.group, request.key)
         let deadline = ElectionInstant.now + request.lifetime
-        if !request.isNews, let own = ownNotes[group]?[key], own.isWritten, own.text.utf8.elementsEqual(request.text.utf8) {
+        if !request.isNews, let own = ownNotes[group]?[key], own.isWritten,
+            own.text.utf8.elementsEqual(request.text.utf8)
+        {
             ownNotes[group]?[key]?.deadline = deadline
             endNotesSoon(deadline)
             // What is there already costs no write; whether it is, one server can tell.
@@ -100,12 +102,13 @@ extension ZooKeeperStore {
                 self.ownNotes[group]?[key]?.isWritten = true
                 again()
             case ZooKeeperCode.noNode:
-                if own.isWritten {
-                    self.ownNotes[group]?[key]?.isWritten = false
-                } else {
-                    self.makeParents(group)
+                self.ownNotes[group]?[key]?.isWritten = false
+                guard !own.isWritten else { return again() }
+                self.makeParents(group) { reply in
+                    guard ![ZooKeeperCode.ok, ZooKeeperCode.nodeExists].contains(reply.code) else { return again() }
+                    if !ZooKeeperCode.isUnsure(reply.code) { self.forgetNote(group, key) }
+                    done(.unknown(self.failure(reply, group)))
                 }
-                again()
             default:
                 // After a lost connection it is written again.
                 self.ownNotes[group]?[key]?.isWritten = false
@@ -115,10 +118,11 @@ extension ZooKeeperStore {
         }
     }
 
-    private func makeParents(_ group: ElectionGroup) {
-        send(.create(root, [], .persistent)) { _ in }
+    private func makeParents(_ group: ElectionGroup, _ then: @escaping (ZooKeeperReply) -> Void) {
+        var ofRoot = ZooKeeperReply(ZooKeeperCode.ok)
+        send(.create(root, [], .persistent)) { ofRoot = $0 }
         // The servers delete it some time after the last note.
-        send(.create(path(notesOf: group), [], .container)) { _ in }
+        send(.create(path(notesOf: group), [], .container)) { then($0.code == ZooKeeperCode.noNode ? ofRoot : $0) }
     }
 
     // MARK: - Reading
@@ -176,7 +180,9 @@ extension ZooKeeperStore {
         }
     }
 
-    /// Deletes those that were not repeated in time. This looks at all of them, and so not before the first is due.
+    /// Deletes those that were not repeated in time.
+    ///
+    /// This looks at all of them, and so not before the first is due.
     private func endNotes() {
         let now = ElectionInstant.now
         nextNoteExpiry = .distantFuture

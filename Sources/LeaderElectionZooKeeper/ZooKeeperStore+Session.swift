@@ -250,9 +250,10 @@ extension ZooKeeperStore {
 
     private func resume() {
         resolveWithdrawn()
+        // Before anybody writes notes of the new session.
+        resumeNotes()
         tellWaiting(nil)
         beatSoon()
-        resumeNotes()
     }
 
     // MARK: - The end of a session

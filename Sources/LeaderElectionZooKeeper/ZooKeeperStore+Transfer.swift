@@ -78,7 +78,8 @@ extension ZooKeeperStore {
             stat: stat,
             sessionTimeout: ledger.timeout
         )
-        return "\"\(record.holder.id)\", a candidate of another client, stands before \"\(request.heir.id)\" in the queue and "
+        return
+            "\"\(record.holder.id)\", a candidate of another client, stands before \"\(request.heir.id)\" in the queue and "
             + "cannot be asked to wait"
     }
 
@@ -107,13 +108,21 @@ extension ZooKeeperStore {
                 self.withdraw(group, nonce) { _ in }
                 done(.unknown(self.failure(reply, request)))
             case ZooKeeperCode.noNode:
-                self.groups[group]?.places[nonce]?.isWithdrawn = false
+                self.keep(group, nonce)
                 self.handOver(request, attempt: attempt + 1, done)
             default:
-                self.groups[group]?.places[nonce]?.isWithdrawn = false
+                self.keep(group, nonce)
                 done(.refused(reason: self.failure(reply, request).message))
             }
         }
+    }
+
+    /// It was not moved after all, and ends when it would have.
+    private func keep(_ group: ElectionGroup, _ nonce: Nonce) {
+        groups[group]?.places[nonce]?.isWithdrawn = false
+        guard let end = groups[group]?.places[nonce]?.grantedUntil else { return }
+        nextExpiry = min(nextExpiry, end)
+        beatSoon()
     }
 
     private func failure(_ reply: ZooKeeperReply, _ request: TransferRequest) -> ElectionError {

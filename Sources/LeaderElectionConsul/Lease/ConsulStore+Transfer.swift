@@ -10,10 +10,7 @@ internal import NIOCore
 /// from one session to the other in one transaction. An unlocking is no end of a session, so there is no lock-delay.
 extension ConsulStore {
     func transfer(_ requests: [TransferRequest], until deadline: ElectionInstant) async -> [TransferAnswer] {
-        // Consul would not count a write that changes nothing, and there would be no new term.
-        var answers: [TransferAnswer?] = requests.map { request in
-            request.nonce == request.heirNonce ? .refused(reason: "\"\(request.heir.id)\" leads already") : nil
-        }
+        var answers = [TransferAnswer?](repeating: nil, count: requests.count)
         // What a renewal under way has changed is read, and tried once more.
         for round in 0..<3 {
             var groups: Set<ElectionGroup> = []
@@ -24,6 +21,11 @@ extension ConsulStore {
             for index in turn {
                 let request = requests[index]
                 let lease = held.lease(request.group, nonce: request.nonce, term: request.term)
+                // Consul would not count a write that changes nothing, and there would be no new term.
+                if lease != nil, request.heirNonce == request.nonce {
+                    answers[index] = .refused(reason: "\"\(request.heir.id)\" leads already")
+                    continue
+                }
                 if lease != nil { held.remove(request.group, nonce: request.nonce) }
                 if round == 0, let lease {
                     moves.append(Move(request: index, index: lease.index, session: lease.session))
@@ -38,7 +40,7 @@ extension ConsulStore {
                 case .failure(let error): answers[index] = .unknown(error)
                 case .success(let entry?):
                     guard let lease = KVState.lease(entry), KVState(entry).record?.nonce == request.nonce,
-                        request.term == lease.term
+                        request.term == lease.term, request.heirNonce != request.nonce
                     else { fallthrough }
                     moves.append(Move(request: index, index: entry.modifyIndex, session: entry.session))
                 case .success(nil), nil: answers[index] = .notHeld
@@ -51,8 +53,13 @@ extension ConsulStore {
             }
             for (move, outcome) in zip(moves, await apply(changes, until: deadline)) {
                 switch outcome {
-                case .applied(let entry): answers[move.request] = moved(move, requests[move.request], entry)
-                case .unknown(let error): answers[move.request] = .unknown(error)
+                case .applied(let entry):
+                    watchOver(move, requests[move.request])
+                    // Of a session's key, the heir's own write makes the term.
+                    answers[move.request] = .transferred(term: move.session == nil ? entry.term : nil)
+                case .unknown(let error):
+                    watchOver(move, requests[move.request])
+                    answers[move.request] = .unknown(error)
                 case .refused(let text) where text.contains("Permission denied") || text.contains("ACL not found"):
                     answers[move.request] = .unknown(ConsulFailure.operation(text, at: settings.place))
                 case .refused: break
@@ -87,36 +94,40 @@ extension ConsulStore {
         ]
     }
 
-    private func moved(_ move: Move, _ request: TransferRequest, _ entry: KVEntry) -> TransferAnswer {
-        guard let session = move.session else { return .transferred(term: entry.term) }
-        let handover = Handovers.Handover(group: request.group, session: session, index: entry.modifyIndex)
+    /// What was moved, or may have been, ends if the heir does not ask in time.
+    private func watchOver(_ move: Move, _ request: TransferRequest) {
+        guard let session = move.session else { return }
+        let handover = Handovers.Handover(group: request.group, session: session, heirNonce: request.heirNonce)
         handovers.insert(handover)
-        end(handover, heirNonce: request.heirNonce, after: request.leaseDuration)
-        // The heir's own write makes it.
-        return .transferred(term: nil)
+        end(handover, after: request.leaseDuration)
     }
 
     /// Frees the lease of an heir that never asks, when its time is up: our session may well go on.
-    private func end(_ handover: Handovers.Handover, heirNonce: Nonce, after time: Duration) {
+    private func end(_ handover: Handovers.Handover, after time: Duration) {
+        let patience = Duration.seconds(5)
         http.loop.scheduleTask(in: TimeAmount(time)) { [weak self] in
             guard let self else { return }
-            // An heir of this same process holds it by the same session and the same write.
-            guard held[handover.group]?.nonce != heirNonce else { return handovers.remove(handover) }
             let key = names.key(handover.group)
-            let operations = [
-                KVOperation.checkIndex(key, handover.index),
-                .unlock(
-                    key,
-                    session: handover.session,
-                    value: StoredRecord.released(lastTerm: Int64(clamping: handover.index))
-                ),
-            ]
-            http.send(.put, "txn?", body: KVOperation.body(operations), within: .seconds(5)).reply
+            http.send(.put, "txn?consistent", body: KVOperation.body([.read(key)]), within: patience).reply
+                .flatMapThrowing { try TransactionResult($0).entries.first { $0.key == key } }
+                .flatMap { entry in
+                    let record = KVState(entry).record
+                    guard let entry, entry.session == handover.session, record?.nonce == handover.heirNonce,
+                        // An heir of this same process holds it by the same session and the same write.
+                        self.held[handover.group]?.nonce != handover.heirNonce
+                    else { return self.http.loop.makeSucceededVoidFuture() }
+                    let operations = [
+                        KVOperation.checkIndex(key, entry.modifyIndex),
+                        .unlock(key, session: handover.session, value: StoredRecord.released(lastTerm: entry.term)),
+                    ]
+                    // If it is refused, the heir has come after all, or the session has ended.
+                    return self.http.send(.put, "txn?", body: KVOperation.body(operations), within: patience).reply
+                        .map { _ in }
+                }
                 .whenComplete { [weak self] result in
                     switch result {
-                    // Also where it was refused: the heir has it, or the session has ended.
                     case .success: self?.handovers.remove(handover)
-                    case .failure: self?.end(handover, heirNonce: heirNonce, after: .seconds(1))
+                    case .failure: self?.end(handover, after: .seconds(1))
                     }
                 }
         }

@@ -15,6 +15,8 @@ final class ConsulStore: Sendable {
     let watch: ConsulWatch
     let news: ConsulNews
     let handovers = Handovers()
+    /// When to look next for notes that have expired in groups that nobody reads any more.
+    let nextSweep = Mutex(ElectionInstant.now + .seconds(Int64.random(in: 300...900)))
     /// Until when Consul may keep a group's key locked because its session has ended.
     let lockDelays = Mutex<[ElectionGroup: ElectionInstant]>([:])
     private let lastTimeout = Mutex(Duration.seconds(5))

@@ -9,8 +9,7 @@ final class Handovers: Sendable {
     struct Handover: Hashable, Sendable {
         let group: ElectionGroup
         let session: String
-        /// When the entry was written that names the heir: it is unchanged until the heir takes it.
-        let index: UInt64
+        let heirNonce: Nonce
     }
 
     private let pending = Mutex<Set<Handover>>([])

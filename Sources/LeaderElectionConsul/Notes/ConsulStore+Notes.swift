@@ -2,6 +2,7 @@
 #if Consul
 internal import LeaderElection
 internal import NIOCore
+internal import Synchronization
 
 extension ConsulStore {
     /// How much a transaction may hold of texts; Consul takes half a MiB with all that is around them.
@@ -11,6 +12,7 @@ extension ConsulStore {
 
     func write(_ requests: [NoteRequest], until deadline: ElectionInstant) async -> [NoteAnswer] {
         news.want()
+        sweepSometimes()
         let now = Self.wallMilliseconds
         return await settle(
             requests.map { request in
@@ -80,23 +82,54 @@ extension ConsulStore {
         for entry in entries {
             guard let slash = entry.key.utf8.lastIndex(of: UInt8(ascii: "/")) else { continue }
             guard entry.flags > now else {
-                if entry.flags + Self.grace < now, outdated.count < ConsulHTTP.operationsPerTransaction {
-                    outdated.append(.compareAndDelete(entry.key, entry.modifyIndex))
-                }
+                if let deletion = Self.deletion(of: entry, at: now) { outdated.append(deletion) }
                 continue
             }
             let key = String(entry.key[entry.key.utf8.index(after: slash)...])
             guard let text = String(validating: entry.value, as: UTF8.self) else { continue }
             notes[entry.key[...slash], default: [:]][key] = GroupNote(key: key, text: text)
         }
-        // Nobody waits for it, and nobody has to be told if it fails: the next reader sees the same.
-        if !outdated.isEmpty {
-            _ = http.send(.put, "txn?", body: KVOperation.body(outdated), within: .seconds(5))
-        }
+        clear(outdated)
         return groups.map { group in
             let all = [names.notes, names.news].map { names.notes(of: group, below: $0) }
                 .reduce(into: [:]) { $0.merge(notes[$1[...]] ?? [:]) { $1 } }
             return .found(all.values.sorted { $0.key < $1.key })
+        }
+    }
+
+    // MARK: - What has expired
+
+    private static func deletion(of entry: KVEntry, at now: UInt64) -> KVOperation? {
+        // Keys that name no time are not notes.
+        guard entry.flags > 0, entry.flags + grace < now else { return nil }
+        return .compareAndDelete(entry.key, entry.modifyIndex)
+    }
+
+    /// Nobody waits for it, and nobody has to be told if it fails: the next reader sees the same.
+    private func clear(_ deletions: [KVOperation]) {
+        let size = ConsulHTTP.operationsPerTransaction
+        for start in stride(from: 0, to: deletions.count, by: size) {
+            let body = KVOperation.body(deletions[start..<min(start + size, deletions.count)])
+            _ = http.send(.put, "txn?", body: body, within: .seconds(5))
+        }
+    }
+
+    /// Once an hour, notes of all groups are looked through: those of a group that nobody uses any more, nobody reads.
+    private func sweepSometimes() {
+        let now = ElectionInstant.now
+        let isDue = nextSweep.withLock { due in
+            guard due <= now else { return false }
+            due = now + .seconds(Int64.random(in: 3000...4200))
+            return true
+        }
+        for root in isDue ? [names.notes, names.news] : [] {
+            http.send(.get, "kv/\(root)?recurse", within: .seconds(30)).reply.whenSuccess { [weak self] reply in
+                guard let self, reply.outcome == .done,
+                    let entries: [KVEntry] = try? TransactionResult.decode(reply.body)
+                else { return }
+                let now = Self.wallMilliseconds
+                clear(entries.compactMap { Self.deletion(of: $0, at: now) })
+            }
         }
     }
 
@@ -159,7 +192,9 @@ extension ConsulStore {
         )
     }
 
-    /// What notes expire by. They are for people and for order: a clock that is wrong does no worse than to hide them.
+    /// What notes expire by.
+    ///
+    /// They are for people and for order: a clock that is wrong does no worse than to hide them.
     static var wallMilliseconds: UInt64 {
         UInt64(clamping: SystemClock().wallNanoseconds / 1_000_000)
     }
