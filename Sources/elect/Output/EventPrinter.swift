@@ -69,7 +69,10 @@ struct EventPrinter: Sendable {
         case .text:
             let names = candidates.isEmpty ? "nobody" : candidates.map { Output.printable($0) }.joined(separator: ", ")
             let name = "waiting".padded(to: 9)
-            _ = Output.writeLine("\(Self.timeOfDay())  \(name)  \(Output.printable(group.name))  \(names)", to: descriptor)
+            _ = Output.writeLine(
+                "\(Self.timeOfDay())  \(name)  \(Output.printable(group.name))  \(names)",
+                to: descriptor
+            )
         }
     }
 
