@@ -34,12 +34,21 @@ struct TransferTests {
         #expect(try await other.holder() == "leader")
         #expect(try await heir.holder() == "leader")
         hints.forget()
-        guard case .transferred = try await hand(leader, term, to: heir) else { throw NotInTime(what: "the transfer") }
+        guard case .transferred(let handed?) = try await hand(leader, term, to: heir) else {
+            throw NotInTime(what: "the transfer")
+        }
         try await soon("the hint") { hints.all.contains(.changed(heir.request.group)) }
         #expect(try await other.holder() == "heir", "nobody comes in between")
         #expect(try await leader.holder() == "heir")
         let next = try #require(try await heir.term(), "at the first try")
-        #expect(next > term)
+        #expect(next > term && next == handed)
+        guard case .held(let record) = try await other.ask() else { throw NotInTime(what: "the refusal") }
+        #expect(record.term == next)
+        if to == .session {
+            let fence = try #require(heir.provider.fence(of: heir.request.group, term: next))
+            let write = try await agent.call("PUT", "txn", "[\(fence.operations)]")
+            #expect(write.status == 200, "\(write.body)")
+        }
         guard case .renewed = try await heir.renew(next) else { throw NotInTime(what: "the renewal") }
         guard case .lost = try await leader.renew(term) else { throw NotInTime(what: "the loss") }
         // The session that held the key for a moment may end now.

@@ -33,8 +33,8 @@ extension ConsulElectionProvider: NoteKeepingProvider {
 extension ConsulElectionProvider: TransferringProvider {
     /// Writes the heir into the entry, where a session holds it still locked by the leader's, until the heir asks.
     ///
-    /// The heir then takes the key over to its own session, in one transaction and without a lock-delay: the term is known
-    /// from then on only. Without a session the term is that of the transfer.
+    /// The heir then takes the key over to its own session, in one transaction and without a lock-delay. The term is the
+    /// index of the leader's write.
     public func transfer(_ requests: [TransferRequest]) async throws -> [TransferAnswer] {
         guard !requests.isEmpty else { return [] }
         return await store.transfer(requests, until: store.deadline(requests.lazy.map(\.timeout).min()))

@@ -7,7 +7,7 @@ internal import NIOCore
 ///
 /// Where candidates time the lease one write does it. A session's lease can only be taken by the heir's own session, which
 /// nobody else knows: so the leader's goes on holding the key in the heir's name, and the heir, when it asks, takes the key
-/// from one session to the other in one transaction. An unlocking is no end of a session, so there is no lock-delay.
+/// from one session to the other in one transaction, and keeps the term in which it was handed over. An unlocking is no end of a session, so there is no lock-delay.
 extension ConsulStore {
     func transfer(_ requests: [TransferRequest], until deadline: ElectionInstant) async -> [TransferAnswer] {
         var answers = [TransferAnswer?](repeating: nil, count: requests.count)
@@ -55,8 +55,7 @@ extension ConsulStore {
                 switch outcome {
                 case .applied(let entry):
                     watchOver(move, requests[move.request])
-                    // Of a session's key, the heir's own write makes the term.
-                    answers[move.request] = .transferred(term: move.session == nil ? entry.term : nil)
+                    answers[move.request] = .transferred(term: entry.term)
                 case .unknown(let error):
                     watchOver(move, requests[move.request])
                     answers[move.request] = .unknown(error)
@@ -83,7 +82,8 @@ extension ConsulStore {
             candidate: request.heir,
             nonce: request.heirNonce,
             leaseDuration: request.leaseDuration,
-            lockDelay: move.session == nil ? nil : settings.lockDelay(forLease: request.leaseDuration)
+            lockDelay: move.session == nil ? nil : settings.lockDelay(forLease: request.leaseDuration),
+            isHandover: true
         )
         guard let session = move.session else {
             return [.compareAndSet(key, move.index, flags: KVEntry.observedFlags, value: record.encoded)]
