@@ -149,7 +149,7 @@ struct TransferTests {
             return
         }
         let notes = Notes(holder.provider)
-        #expect(await notes.refusal()?.code == .storeUnsuitable)
+        #expect(await notes.refusal()?.code == .unsupported)
         await #expect(throws: ElectionError.self) { try await notes.all() }
         await #expect(throws: ElectionError.self) { try await notes.remove("a") }
     }

@@ -222,8 +222,10 @@ actor PostgresLink {
             for call in calls { send(call) }
         case .failure(let error):
             failures += 1
-            // A server that refuses us is asked more seldom: nothing changes before somebody mends it.
-            let longest: Duration = error.code == .storeRefused ? .seconds(5) : .seconds(1)
+            // A server that refuses us is asked more seldom: nothing changes before somebody mends it. A database may do
+            // without a table of notes for ever, and is not to be bothered by all its clients every few seconds.
+            let isRefused = error.code == .storeRefused
+            let longest: Duration = .seconds(isRefused ? (purpose.isNotes ? 60 : 5) : 1)
             let delay = min(longest, .milliseconds(50) * (1 << min(failures - 1, 10)))
             retryAt = .now + delay * Double.random(in: 0.5...1)
             lastFailure = error

@@ -101,7 +101,7 @@ public final class RedisElectionProvider: PushingProvider, NoteKeepingProvider, 
     /// One script call for up to 256 notes.
     ///
     /// - Throws: ``/LeaderElection/ElectionError/Code/invalidConfiguration`` as `validate()` of a request does, before
-    ///   anything is changed; ``/LeaderElection/ElectionError/Code/storeUnsuitable`` for a quorum of independent servers,
+    ///   anything is changed; ``/LeaderElection/ElectionError/Code/unsupported`` for a quorum of independent servers,
     ///   which keeps no notes.
     public func write(_ requests: [NoteRequest]) async throws -> [NoteAnswer] {
         for request in requests { try request.validate() }
@@ -111,7 +111,7 @@ public final class RedisElectionProvider: PushingProvider, NoteKeepingProvider, 
 
     /// One script call for up to 256 notes.
     ///
-    /// - Throws: ``/LeaderElection/ElectionError/Code/storeUnsuitable`` for a quorum of independent servers.
+    /// - Throws: ``/LeaderElection/ElectionError/Code/unsupported`` for a quorum of independent servers.
     public func remove(_ requests: [NoteRemoval]) async throws -> [NoteAnswer] {
         for request in requests { try request.validate() }
         guard !requests.isEmpty else { return [] }
@@ -120,7 +120,7 @@ public final class RedisElectionProvider: PushingProvider, NoteKeepingProvider, 
 
     /// One script call for up to 256 groups, which changes nothing.
     ///
-    /// - Throws: ``/LeaderElection/ElectionError/Code/storeUnsuitable`` for a quorum of independent servers.
+    /// - Throws: ``/LeaderElection/ElectionError/Code/unsupported`` for a quorum of independent servers.
     public func notes(of groups: [ElectionGroup]) async throws -> [NotesAnswer] {
         guard !groups.isEmpty else { return [] }
         return try await election.notes(of: groups, until: deadline(nil))

@@ -162,7 +162,7 @@ final class RedisQuorum: RedisElection {
 
     /// A server that was away would bring back notes that were removed or replaced meanwhile.
     private static let noNotes = ElectionError(
-        .storeUnsuitable,
+        .unsupported,
         "a quorum of independent Redis servers keeps no notes, as nobody could tell which of two is newer; for lists of "
             + "candidates and instructions use one server, sentinels or a cluster"
     )
