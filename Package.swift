@@ -15,6 +15,7 @@ let package = Package(
         .library(name: "LeaderElectionConsul", targets: ["LeaderElectionConsul"]),
         .library(name: "LeaderElectionObservability", targets: ["LeaderElectionObservability"]),
         .library(name: "LeaderElectionHTTP", targets: ["LeaderElectionHTTP"]),
+        .library(name: "LeaderElectionConfiguration", targets: ["LeaderElectionConfiguration"]),
         .library(name: "LeaderElectionTesting", targets: ["LeaderElectionTesting"]),
         .executable(name: "elect", targets: ["elect"]),
     ],
@@ -37,9 +38,19 @@ let package = Package(
             description: "LeaderElectionHTTP and elect --http; uses Hummingbird.",
             enabledTraits: ["Observability"]
         ),
+        .trait(
+            name: "Configuration",
+            description: "LeaderElectionConfiguration, and files of options for elect; uses swift-configuration."
+        ),
+        .trait(
+            name: "YAML",
+            description: "Files of options may be YAML, not only JSON; uses Yams.",
+            enabledTraits: ["Configuration"]
+        ),
         .default(
             enabledTraits: [
                 "SQLite", "Postgres", "Redis", "ZooKeeper", "Consul", "ServiceLifecycle", "Observability", "HTTP",
+                "Configuration", "YAML",
             ]
         ),
     ],
@@ -47,6 +58,12 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.5.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.8.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration.git",
+            from: "1.4.0",
+            traits: ["CommandLineArguments"]
+        ),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.80.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.30.0"),
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.24.0"),
@@ -160,9 +177,8 @@ let package = Package(
                 .product(name: "Tracing", package: "swift-distributed-tracing", condition: .when(traits: ["HTTP"])),
             ]
         ),
-        .target(name: "LeaderElectionTesting", dependencies: ["LeaderElection"]),
-        .executableTarget(
-            name: "elect",
+        .target(
+            name: "LeaderElectionConfiguration",
             dependencies: [
                 "LeaderElection",
                 "LeaderElectionFileSystem",
@@ -171,6 +187,21 @@ let package = Package(
                 "LeaderElectionRedis",
                 "LeaderElectionZooKeeper",
                 "LeaderElectionConsul",
+                .product(
+                    name: "Configuration",
+                    package: "swift-configuration",
+                    condition: .when(traits: ["Configuration"])
+                ),
+                .product(name: "Yams", package: "Yams", condition: .when(traits: ["YAML"])),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(name: "LeaderElectionTesting", dependencies: ["LeaderElection"]),
+        .executableTarget(
+            name: "elect",
+            dependencies: [
+                "LeaderElection",
+                "LeaderElectionConfiguration",
                 "LeaderElectionHTTP",
                 "ElectionFiles",
                 "ElectionHistory",
@@ -285,7 +316,18 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
-        .testTarget(name: "ElectTests", dependencies: ["elect", "LeaderElection"]),
+        .testTarget(name: "ElectTests", dependencies: ["elect", "LeaderElection", "LeaderElectionConfiguration"]),
+        .testTarget(
+            name: "LeaderElectionConfigurationTests",
+            dependencies: [
+                "LeaderElection", "LeaderElectionConfiguration", "LeaderElectionTesting",
+                .product(
+                    name: "Configuration",
+                    package: "swift-configuration",
+                    condition: .when(traits: ["Configuration"])
+                ),
+            ]
+        ),
         .testTarget(
             name: "ElectCommandTests",
             dependencies: ["elect", "ElectionHistory", "IntegrationSupport"],

@@ -31,6 +31,26 @@ public struct ElectionConfiguration: Sendable {
     /// Whether to compete or only to look on.
     public var participation: Participation = .candidate
 
+    /// Whether the candidate lets others see it while it waits, where the store has a place for that.
+    ///
+    /// A waiting candidate writes one small note for each group every 10 seconds or every lease, whichever is longer.
+    /// Without it nobody can hand leadership to this candidate, and while it leads it follows no operator's instruction
+    /// and hands leadership to nobody.
+    public var isListed = true
+    /// How much this candidate should be preferred to others; the largest leads in the end, from -1000 to 1000.
+    ///
+    /// Whoever leads hands over to a listed candidate of higher priority that has been there for a whole lease, in a
+    /// store that can move leases. It does not decide who wins a free lease.
+    public var priority = 0
+    /// Called while another still leads and offers its leadership to this candidate, to warm up before the gap.
+    ///
+    /// Leadership is not handed over before it returns; if it throws, or takes longer than 15 seconds and a lease, it is
+    /// not handed over at all. It has no part in an election that is won because a lease ended.
+    public var prepare: (@Sendable () async throws -> Void)?
+
+    /// Keeps a candidate that is not well out of the election; by default every candidate counts as well.
+    public var healthCheck: HealthCheck?
+
     /// T: how long a leader that went silent keeps the group; from 1 second to 1 day.
     public var leaseDuration: Duration
     /// R: how often the lease is renewed; by default a third of what a lease is good for.
@@ -81,6 +101,9 @@ extension ElectionConfiguration {
         for (key, value) in metadata {
             try ElectionError.checkText(key, what: "metadata key", code: .invalidCandidate, bytes: 1...255)
             try ElectionError.checkText(value, what: "metadata value", code: .invalidCandidate, bytes: 0...4096)
+        }
+        guard (-1000...1000).contains(priority) else {
+            throw ElectionError(.invalidConfiguration, "priority \(priority) is out of range; use -1000 to 1000")
         }
         let size = metadata.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
         guard size <= 4096 else {

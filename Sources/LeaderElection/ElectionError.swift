@@ -20,6 +20,14 @@ public struct ElectionError: Error, Sendable {
         public static let alreadyRun = Code("already-run")
         /// The service has stopped, so what was waited for cannot happen any more.
         public static let stopped = Code("stopped")
+        /// What was asked for needs leadership, and this candidate does not lead.
+        public static let notLeading = Code("not-leading")
+        /// Leadership was not handed to the candidate named; the message says why.
+        public static let transferRefused = Code("transfer-refused")
+        /// The candidate's own health check keeps it out of the election.
+        public static let unhealthy = Code("unhealthy")
+        /// The store has no place for what was asked: candidates, instructions, or a directed transfer.
+        public static let unsupported = Code("unsupported")
         /// Another candidate holds the lease and the caller did not want to wait longer.
         public static let leaseHeld = Code("lease-held")
         /// The lease ended while the work that it protected was running.
@@ -105,7 +113,7 @@ extension ElectionError {
         }
     }
 
-    private static func quoted(_ text: String) -> String {
+    static func quoted(_ text: String) -> String {
         let safe = text.unicodeScalars.prefix(60).map { $0.value < 0x20 || $0.value == 0x7F ? "?" : String($0) }
         return "\"" + safe.joined() + (text.unicodeScalars.count > 60 ? "…" : "") + "\""
     }

@@ -21,6 +21,14 @@ public struct ElectionReason: RawRepresentable, Hashable, Sendable, CustomString
     public static let superseded = Self(rawValue: "superseded")
     /// The leader gave the lease back on request.
     public static let resigned = Self(rawValue: "resigned")
+    /// The leader handed the lease to another candidate.
+    public static let transferred = Self(rawValue: "transferred")
+    /// An operator took leadership away without waiting for the leader's work.
+    public static let evicted = Self(rawValue: "evicted")
+    /// The leader was suspended: it takes no part until it is resumed.
+    public static let suspended = Self(rawValue: "suspended")
+    /// The leader's own health check failed.
+    public static let unhealthy = Self(rawValue: "unhealthy")
     /// The service of the leader was stopped.
     public static let stopped = Self(rawValue: "stopped")
     /// The wall clock went further than the monotonic one: the process may have been paused unseen.

@@ -43,6 +43,7 @@ extension ElectionService {
             emit(.changed, term: machine.term, reason: reason)
             let leader = machine.leader
             log(.info, leader.map { "leader is \($0.id)" } ?? "nobody leads", term: leader?.term, reason: reason)
+        case .transferEnded(let error): transferEnded(error)
         case .error(let error):
             emit(.error, term: machine.term, error: error)
             let level: Logger.Level = isNews(error.message) ? .error : .debug

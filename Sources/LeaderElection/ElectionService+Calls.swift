@@ -110,6 +110,42 @@ extension ElectionService {
         handle { $0.releaseAnswered(answer, to: operation, at: $1) }
     }
 
+    func transfer(_ operation: ElectionAction.Operation, nonce: Nonce, term: Int64, heir: ElectionAction.Heir) {
+        let request = TransferRequest(
+            group: group,
+            nonce: nonce,
+            term: term,
+            heir: heir.candidate,
+            heirNonce: heir.nonce,
+            leaseDuration: timing.leaseDuration,
+            timeout: timing.attemptTimeout
+        )
+        record(.release, .send, term: term, nonce: nonce, at: operation.sent.now)
+        guard let transfers = channel.transfers else {
+            return transferAnswered(.refused(reason: "the store cannot move leases"), to: operation, request)
+        }
+        transfers.assumeIsolated { lane in
+            lane.submit(request, timeout: timing.attemptTimeout, isUrgent: true) { answer in
+                self.assumeIsolated { $0.transferAnswered(answer, to: operation, request) }
+            }
+        }
+    }
+
+    private func transferAnswered(
+        _ answer: TransferAnswer,
+        to operation: ElectionAction.Operation,
+        _ request: TransferRequest
+    ) {
+        let phase: ElectionOperation.Phase =
+            switch answer {
+            case .transferred: .ok
+            case .notHeld, .refused: .fail
+            case .unknown: .unknown
+            }
+        record(.release, phase, term: request.term, nonce: request.nonce, at: clock.now)
+        handle { $0.transferAnswered(answer, to: operation, at: $1) }
+    }
+
     func readHolder(_ operation: ElectionAction.Operation) {
         board.health.saw(.send, at: operation.sent.now)
         channel.readings.assumeIsolated { lane in

@@ -46,6 +46,18 @@ public actor ElectionService {
     /// What is asked because of a hint goes out at once: somebody waits for it.
     var isHinted = false
     private var resigning: [WorkSignal] = []
+    /// Nil if the store has no place for candidates, or this one is not to be listed.
+    var directory: DirectoryMachine?
+    var directoryTimer: (deadline: ElectionInstant, timer: any ElectionTimer)?
+    var preparations: CallLane<Nonce, Bool>?
+    var transferring: [Nonce: CheckedContinuation<Void, any Error>] = [:]
+    var reportedNoteError: ElectionError?
+    let healthCheck: HealthCheck?
+    var fitness: HealthMachine?
+    var healthChecks: CallLane<UInt64, Result<HealthCheck.Score, any Error>>?
+    var healthTimer: (any ElectionTimer)?
+    var isSuspended = false
+    var isUnwell = false
 
     /// All state lives on the engine's own thread, so that no blocked pool can hold up a renewal.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -93,6 +105,7 @@ public actor ElectionService {
         var random = random
         let group = try ElectionGroup(group)
         try configuration.validateCandidate()
+        try configuration.healthCheck?.validate()
         timing = try LeaseTiming(configuration)
         try provider.validate(group, leaseDuration: timing.leaseDuration)
         self.group = group
@@ -102,6 +115,7 @@ public actor ElectionService {
             metadata: configuration.metadata
         )
         guarantees = provider.guarantees
+        healthCheck = configuration.participation == .candidate ? configuration.healthCheck : nil
         self.executor = executor
         self.clock = clock
         self.audit = audit
@@ -125,6 +139,15 @@ public actor ElectionService {
             queuesCandidates: provider.guarantees.queuesCandidates,
             random: random
         )
+        guard configuration.isListed, configuration.participation == .candidate, channel.notes != nil else { return }
+        directory = DirectoryMachine(
+            candidate: candidate,
+            priority: configuration.priority,
+            lease: timing.leaseDuration,
+            canTransfer: channel.transfers != nil,
+            random: random
+        )
+        preparations = configuration.prepare.map { Self.preparations($0, executor: executor, clock: clock) }
     }
 
     // MARK: Reading: synchronous, from any thread
@@ -196,6 +219,11 @@ public actor ElectionService {
     /// - Parameter time: how long to leave leadership to others; by default one lease.
     public func resign(standingDownFor time: Duration? = nil) async {
         handle { $0.resign(standingDownFor: max(.zero, time ?? timing.leaseDuration), at: $1) }
+        await leaseGivenBack()
+    }
+
+    /// Returns when no lease is held or about to be given back, or the calling task is cancelled.
+    func leaseGivenBack() async {
         guard !machine.hasGivenUp else { return }
         let signal = WorkSignal()
         resigning.append(signal)
@@ -208,18 +236,26 @@ public actor ElectionService {
 
     private func begin() {
         let highestTerm = channel.assumeIsolated { channel in
-            channel.listen(to: group, for: ObjectIdentifier(self)) { [weak self] hint in
-                self?.assumeIsolated { $0.hinted(hint) }
+            channel.listen(to: group, for: ObjectIdentifier(self)) { [weak self] signal in
+                self?.assumeIsolated { service in
+                    switch signal {
+                    case .hint(let hint): service.hinted(hint)
+                    case .patrol: service.patrolled()
+                    }
+                }
             }
             return channel.highestTerm(of: group)
         }
         machine.raiseHighestTerm(to: highestTerm)
+        beginHealthChecks()
         handle { $0.start(at: $1) }
     }
 
     private func finishRunning() {
         isFinished = true
         channel.assumeIsolated { $0.stopListening(to: group, for: ObjectIdentifier(self)) }
+        leaveDirectory()
+        endHealthChecks()
         board.update(role: .stopped, leadership: nil, leader: nil, reason: .stopped)
         emit(.stopped)
         board.finish()
@@ -242,6 +278,7 @@ public actor ElectionService {
             for signal in resigning { signal.fire() }
             resigning = []
         }
+        if directory != nil { moveInDirectory(at: moment) }
     }
 
     private func hinted(_ hint: ProviderHint) {
@@ -250,7 +287,7 @@ public actor ElectionService {
             announce(.error(error))
             return
         }
-        if case .noted = hint { return }
+        if case .noted = hint { return noted() }
         isHinted = true
         defer { isHinted = false }
         handle { $0.hinted(at: $1) }
@@ -297,6 +334,8 @@ public actor ElectionService {
             case .renew(let operation, let nonce, let term, let timeout):
                 renew(operation, nonce: nonce, term: term, timeout: timeout)
             case .release(let operation, let nonce, let term): release(operation, nonce: nonce, term: term)
+            case .transfer(let operation, let nonce, let term, let heir):
+                transfer(operation, nonce: nonce, term: term, heir: heir)
             case .lead(let term, let deadline, let wallLimit):
                 cell.lead(term: term, until: deadline, wallLimit: wallLimit)
                 channel.assumeIsolated { $0.saw(term: term, in: group) }

@@ -176,6 +176,10 @@ actor PostgresLink {
         ElectionError(.timedOut, "\(opener.settings.place) did not answer within \(timeout)")
     }
 
+    private func explained(_ failure: PQFailure) -> ElectionError {
+        failure.electionError(opener.settings, isAboutNotes: purpose.isNotes)
+    }
+
     private func unreachable() -> ElectionError {
         ElectionError(.storeUnavailable, "\(opener.settings.place) cannot be reached")
     }
@@ -278,7 +282,7 @@ actor PostgresLink {
             if prepares, !isPrepared { open?.preparedNames.insert(statement.name) }
             try flush(connection)
         } catch {
-            end(error.electionError(opener.settings))
+            end(explained(error))
         }
     }
 
@@ -310,7 +314,7 @@ actor PostgresLink {
             // What arrived before the end counts.
             take(from: connection)
             let cause = open?.calls.first?.failure ?? error
-            if open?.connection === connection { end(cause.electionError(opener.settings)) }
+            if open?.connection === connection { end(explained(cause)) }
         }
     }
 
@@ -336,7 +340,7 @@ actor PostgresLink {
                 mayPrepare = false
                 return send(call.asNew)
             }
-            let error = failure.electionError(opener.settings)
+            let error = explained(failure)
             finish(call, .failure(error))
             if failure.endsConnection { end(error) }
         } else if let result = call.result {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+import LeaderElectionConfiguration
 import Testing
 
 @testable import elect

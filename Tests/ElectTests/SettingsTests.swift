@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-
+#if Configuration
 import Foundation
+import LeaderElectionConfiguration
 import Testing
 
 @testable import elect
@@ -69,3 +70,4 @@ import Testing
         )
     }
 }
+#endif

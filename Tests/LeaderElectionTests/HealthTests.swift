@@ -2,108 +2,194 @@
 
 import LeaderElection
 import LeaderElectionTesting
+import Synchronization
 import Testing
+
+@testable import LeaderElection
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+@Suite struct HealthMachineTests {
+    private let start = ElectionInstant(nanoseconds: 1_000_000_000)
+
+    private func verdicts(
+        of scores: [Double?],
+        _ adjust: (inout HealthCheck) -> Void = { _ in }
+    ) -> [HealthMachine.Verdict?] {
+        struct Failed: Error {}
+        var check = HealthCheck { 1 }
+        adjust(&check)
+        var machine = HealthMachine(check, at: start)
+        var now = start
+        return scores.map { score in
+            guard let number = machine.timerFired(at: now) else { return nil }
+            let result: Result<HealthCheck.Score, any Error> =
+                score.map { .success(HealthCheck.Score($0)) } ?? .failure(Failed())
+            defer { now = machine.wakeup ?? now }
+            return machine.checked(result, of: number, at: now)
+        }
+    }
+
+    @Test func theFirstCheckDecidesAlone() {
+        #expect(verdicts(of: [1]) == [.well])
+        #expect(verdicts(of: [0.2]) == [.unwell("score 0.2 of at least 0.5")])
+    }
+
+    @Test func onlyAsManyFailuresInARowCount() {
+        #expect(verdicts(of: [1, 0, nil, 1, 0, nil, 0]).dropLast() == [.well, nil, nil, nil, nil, nil])
+        #expect(verdicts(of: [1, 0, nil, 1, 0, nil, 0]).last == .unwell("score 0.0 of at least 0.5"))
+    }
+
+    @Test func recoveryNeedsTheHigherScoreSeveralTimes() {
+        let found = verdicts(of: [1, 0, 0, 0.6, 0.8, 0.6, 0.8, 0.8]) {
+            $0.failureThreshold = 2
+            $0.recoveryScore = 0.7
+            $0.recoveryThreshold = 2
+        }
+        #expect(found == [.well, nil, .unwell("score 0.0 of at least 0.5"), nil, nil, nil, nil, .well])
+    }
+
+    @Test func anAnswerToAnEarlierCheckIsIgnored() throws {
+        var machine = HealthMachine(HealthCheck { 1 }, at: start)
+        let first = machine.timerFired(at: start)
+        #expect(machine.wakeup == nil)
+        #expect(machine.timerFired(at: start) == nil)
+        _ = machine.checked(.failure(CancellationError()), of: try #require(first), at: start)
+        let due = try #require(machine.wakeup)
+        let second = machine.timerFired(at: due)
+        _ = machine.checked(.success(0.9), of: try #require(first), at: due)
+        #expect(machine.score == 0)
+        _ = machine.checked(.success(0.8), of: try #require(second), at: due)
+        #expect(machine.score == 0.8)
+    }
+
+    @Test func scoresAreKeptWithinTheirBounds() {
+        #expect([-1, 0.25, 7, .nan].map { HealthCheck.Score($0).value } == [0, 0.25, 1, 0])
+    }
+}
 
 @Suite struct HealthTests {
     let harness = ServiceHarness()
 
-    private func causes(_ election: ElectionService) -> [ElectionHealth.Cause] { election.health.reasons.map(\.cause) }
-
-    @Test func aServiceIsHealthyOnceItRunsAndTheStoreAnswers() async throws {
-        let election = try harness.service("alone")
-        #expect(causes(election) == [.notStarted])
-        #expect(election.health.status == .degraded)
-        try await harness.during(election) { election in
-            _ = try await election.waitForLeadership()
-            #expect(election.health.status == .healthy)
-            #expect(election.health.reasons.isEmpty)
+    private static let impossible: [(name: String, check: HealthCheck)] = {
+        func check(_ adjust: (inout HealthCheck) -> Void) -> HealthCheck {
+            var check = HealthCheck { 1 }
+            adjust(&check)
+            return check
         }
-        #expect(causes(election) == [.stopped])
-        #expect(election.health.status == .failed)
+        return [
+            ("interval", check { $0.interval = .milliseconds(1) }), ("timeout", check { $0.timeout = .zero }),
+            ("minimumScore", check { $0.minimumScore = 1.5 }), ("recoveryScore", check { $0.recoveryScore = 0.1 }),
+            ("failureThreshold", check { $0.failureThreshold = 0 }),
+            ("recoveryThreshold", check { $0.recoveryThreshold = 0 }),
+        ]
+    }()
+
+    @Test(arguments: impossible.indices) func whatMakesNoSenseIsRefused(_ index: Int) {
+        let (name, check) = Self.impossible[index]
+        let error = #expect(throws: ElectionError.self) {
+            _ = try harness.service("alone") { $0.healthCheck = check }
+        }
+        #expect(error?.code == .invalidConfiguration && error?.message.contains(name) == true)
     }
 
-    @Test func followingIsAsHealthyAsLeading() async throws {
-        let (first, second) = (try harness.service("first"), try harness.service("second"))
-        try await harness.during(first) { first in
-            _ = try await first.waitForLeadership()
-            try await harness.during(second) { second in
-                _ = try await second.waitForLeader()
-                #expect(second.health.status == .healthy)
+    @Test func whoIsNotWellGivesLeadershipUpAndComesBack() async throws {
+        let score = Mutex(1.0)
+        let election = try harness.service("first") { configuration in
+            var check = HealthCheck { HealthCheck.Score(score.withLock { $0 }, details: ["disk": "full"]) }
+            // The test's time goes on while a thread wakes up.
+            check.timeout = .seconds(3600)
+            configuration.healthCheck = check
+        }
+        let watching = try harness.service("second") { $0.participation = .observer }
+        try await harness.steadily {
+            try await withElection(election) { election in
+                let old = try await election.waitForLeadership()
+                var events = election.events.makeAsyncIterator()
+                score.withLock { $0 = 0 }
+                #expect(try await events.next(.lost).reason == .unhealthy)
+                let error = try await events.next(.error).error
+                #expect(error?.code == .unhealthy && error?.message.contains("disk: full") == true)
+                #expect(!old.isValid)
+                _ = watching
+                score.withLock { $0 = 1 }
+                #expect(try await election.waitForLeadership().term > old.term)
             }
         }
     }
 
-    @Test func aStoreThatWasNeverHeardIsAFailureAfterOneLease() async throws {
-        let election = try harness.service("alone", provider: silent(.always, on: [.acquire, .holders, .release]))
-        var events = election.events.makeAsyncIterator()
-        try await harness.during(election) { election in
-            let error = try await events.next(.error)
-            #expect(causes(election) == [.storeNeverHeard])
-            #expect(election.health.status == .degraded)
-            let message = try #require(election.health.reasons.first?.message)
-            #expect(try message.contains(#require(error.error).message))
-            harness.clock.advance(by: .seconds(10))
-            #expect(election.health.status == .failed)
+    @Test func aCheckThatNeverReturnsDelaysNothingButCountsAsFailed() async throws {
+        let isHanging = Mutex(false)
+        let never = Gate()
+        let election = try harness.service("first") { configuration in
+            configuration.healthCheck = HealthCheck {
+                if isHanging.withLock({ $0 }) { await never.waitStubbornly() }
+                return 1
+            }
         }
+        try await harness.steadily {
+            try await withElection(election) { election in
+                _ = try await election.waitForLeadership()
+                var events = election.events.makeAsyncIterator()
+                isHanging.withLock { $0 = true }
+                // The lease is renewed all the while: leadership ends for this reason and no other.
+                _ = try await events.next(.renewed)
+                #expect(try await events.next(.lost).reason == .unhealthy)
+            }
+        }
+        never.open()
     }
 
-    @Test func aLeaderThatCannotRenewIsInJeopardyUntilItCan() async throws {
-        let provider = silent(.first(1), on: [.renew])
-        let election = try harness.service("alone", provider: provider)
-        var events = election.events.makeAsyncIterator()
-        try await harness.during(election) { election in
-            _ = try await election.waitForLeadership()
-            harness.clock.suspend(for: .milliseconds(3200))
-            _ = try await events.next(.jeopardy)
-            #expect(Set(causes(election)) == [.jeopardy, .storeSilent])
-            #expect(election.health.status == .degraded)
-            #expect(election.health.description.contains("renew"))
-            harness.clock.advance(by: .seconds(1))
-            _ = try await events.next(.recovered)
-            #expect(election.health.status == .healthy)
+    @Test func aCheckThatBlocksItsThreadDelaysNothingButCountsAsFailed() async throws {
+        var ends: [Int32] = [0, 0]
+        try #require(pipe(&ends) == 0)
+        let (reading, writing) = (ends[0], ends[1])
+        defer {
+            close(writing)
+            close(reading)
         }
-    }
-
-    @Test func aNamesakeThatLeadsIsReported() async throws {
-        let (first, second) = (try harness.service("twin"), try harness.service("twin"))
-        try await harness.during(first) { first in
-            _ = try await first.waitForLeadership()
-            try await harness.during(second) { second in
-                _ = try await second.waitForLeader()
-                #expect(causes(second) == [.duplicateCandidate])
-                #expect(first.health.status == .healthy)
+        let isBlocking = Mutex(false)
+        let election = try harness.service("first") { configuration in
+            configuration.healthCheck = HealthCheck {
+                var byte: UInt8 = 0
+                if isBlocking.withLock({ $0 }) { read(reading, &byte, 1) }
+                return 1
+            }
+        }
+        try await harness.steadily {
+            try await withElection(election) { election in
+                _ = try await election.waitForLeadership()
+                var events = election.events.makeAsyncIterator()
+                isBlocking.withLock { $0 = true }
+                _ = try await events.next(.renewed)
+                #expect(try await events.next(.lost).reason == .unhealthy)
+                // It goes on: the thread is not the engine's.
+                isBlocking.withLock { $0 = false }
+                write(writing, "abcdefgh", 8)
+                _ = try await election.waitForLeadership()
             }
         }
     }
 
-    @Test func workThatOutlivesItsTermIsReportedUntilItEnds() async throws {
-        let provider = silent(.always, on: [.renew])
-        let election = try harness.service("alone", provider: provider)
-        let (started, mayEnd) = (Gate(), Gate())
-        var events = election.events.makeAsyncIterator()
-        try await harness.during(election) { election in
-            async let work: Void = election.whileLeader { _ in
-                started.open()
-                await mayEnd.waitStubbornly()
+    @Test func aCandidateThatWasNeverWellNeverCampaigns() async throws {
+        struct Unwell: Error {}
+        let election = try harness.service("first") { $0.healthCheck = HealthCheck { throw Unwell() } }
+        let other = try harness.service("second")
+        try await harness.steadily {
+            try await withElection(election) { election in
+                var events = election.events.makeAsyncIterator()
+                #expect(try await events.next(.error).error?.code == .unhealthy)
+                try await withElection(other) { other in
+                    _ = try await other.waitForLeadership()
+                    #expect(try await election.waitForLeader().id == "second")
+                }
             }
-            await started.wait()
-            harness.clock.advance(by: .seconds(10))
-            _ = try await events.next(.lost)
-            while try await events.next(.error).error?.code != .workOverran {}
-            #expect(causes(election).contains(.workOverran))
-            mayEnd.open()
-            _ = try await events.next(.acquired)
-            #expect(!causes(election).contains(.workOverran))
-            election.stop()
-            try await work
         }
-    }
-
-    private func silent(_ when: FaultRule.Occasion, on verbs: Set<FaultRule.Operation>) -> FaultyProvider {
-        FaultyProvider(
-            wrapping: harness.provider(),
-            clock: harness.clock,
-            rules: [FaultRule(.dropBeforeApplying, when: when, on: verbs)]
-        )
     }
 }

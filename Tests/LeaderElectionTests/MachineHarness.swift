@@ -82,6 +82,10 @@ struct MachineHarness {
         actions += machine.releaseAnswered(answer, to: call.operation, at: moment)
     }
 
+    mutating func answer(_ call: TransferCall, _ answer: TransferAnswer) {
+        actions += machine.transferAnswered(answer, to: call.operation, at: moment)
+    }
+
     /// Starts, and has the first acquisition granted.
     mutating func lead(term: Int64 = 10) throws -> AcquireCall {
         start()
@@ -99,6 +103,7 @@ struct MachineHarness {
         let operation: ElectionAction.Operation; let nonce: Nonce; let term: Int64; let timeout: Duration
     }
     struct ReleaseCall { let operation: ElectionAction.Operation; let nonce: Nonce; let term: Int64? }
+    struct TransferCall { let operation: ElectionAction.Operation; let nonce: Nonce; let heir: ElectionAction.Heir }
     struct Missing: Error { let what: String; let actions: [String] }
 
     mutating func takeAcquire() throws -> AcquireCall {
@@ -125,6 +130,13 @@ struct MachineHarness {
         try take("release") {
             guard case .release(let operation, let nonce, let term) = $0 else { return nil }
             return ReleaseCall(operation: operation, nonce: nonce, term: term)
+        }
+    }
+
+    mutating func takeTransfer() throws -> TransferCall {
+        try take("transfer") {
+            guard case .transfer(let operation, let nonce, _, let heir) = $0 else { return nil }
+            return TransferCall(operation: operation, nonce: nonce, heir: heir)
         }
     }
 
@@ -156,6 +168,7 @@ struct MachineHarness {
         case .readHolder: "read"
         case .renew: "renew"
         case .release: "release"
+        case .transfer: "transfer"
         case .lead: "lead"
         case .extend: "extend"
         case .relinquish: "relinquish"
@@ -171,6 +184,7 @@ struct MachineHarness {
             case .recovered: "recovered"
             case .lost(_, let reason): "lost \(reason)"
             case .leaderChanged: "changed"
+            case .transferEnded(let error): error.map { "transfer ended \($0.code)" } ?? "transferred"
             case .error(let error): "error \(error.code)"
             }
         }

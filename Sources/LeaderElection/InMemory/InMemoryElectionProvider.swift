@@ -4,7 +4,7 @@
 ///
 /// Use it in tests, in development, and wherever only one process runs. Calls answer at once, on the caller's thread.
 /// A provider that goes away leaves its leases behind until they run out, as a process that crashes does.
-public final class InMemoryElectionProvider: PushingProvider {
+public final class InMemoryElectionProvider: PushingProvider, NoteKeepingProvider, TransferringProvider {
     /// Where the leases are kept.
     public let store: InMemoryElectionStore
 
@@ -45,7 +45,33 @@ public final class InMemoryElectionProvider: PushingProvider {
         groups.map { store.holder(of: $0) }
     }
 
-    /// Hints of all releases, expiries and takeovers in the store, those of this provider included.
+    /// Answers at once; never answers `.unknown`.
+    ///
+    /// - Throws: ``ElectionError/Code/invalidConfiguration`` as ``NoteRequest/validate()`` does, before any is written.
+    public func write(_ requests: [NoteRequest]) async throws -> [NoteAnswer] {
+        for request in requests { try request.validate() }
+        return requests.map { store.write($0) }
+    }
+
+    /// Answers at once; never answers `.unknown`.
+    ///
+    /// - Throws: ``ElectionError/Code/invalidConfiguration`` as ``NoteRemoval/validate()`` does, before any is removed.
+    public func remove(_ requests: [NoteRemoval]) async throws -> [NoteAnswer] {
+        for request in requests { try request.validate() }
+        return requests.map { store.remove($0) }
+    }
+
+    /// Answers at once; never throws and never answers `.unknown`.
+    public func notes(of groups: [ElectionGroup]) async throws -> [NotesAnswer] {
+        groups.map { .found(store.notes(of: $0)) }
+    }
+
+    /// Answers at once; never throws and never answers `.refused` or `.unknown`.
+    public func transfer(_ requests: [TransferRequest]) async throws -> [TransferAnswer] {
+        requests.map { store.transfer($0) }
+    }
+
+    /// Hints of all releases, expiries, takeovers and notes in the store, those of this provider included.
     ///
     /// A release is told on the thread of the one who releases, an expiry on the thread of the clock's timer.
     public func hints(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription {

@@ -12,6 +12,7 @@ public final class InMemoryElectionStore: Sendable {
 
     private struct State {
         var table = InMemoryLeaseTable()
+        var notes = InMemoryNoteTable()
         var alarms: [ElectionGroup: Alarm] = [:]
         var receivers: [(id: UInt64, receive: @Sendable (ProviderHint) -> Void)] = []
         var lastReceiver: UInt64 = 0
@@ -53,14 +54,45 @@ public final class InMemoryElectionStore: Sendable {
         state.withLock { $0.table.holder(of: group, at: instant ?? clock.now) }
     }
 
-    /// Everything that the store knows, for checkers.
+    /// One atomic operation, as by ``TransferringProvider/transfer(_:)``.
+    package func transfer(_ request: TransferRequest, at instant: ElectionInstant? = nil) -> TransferAnswer {
+        perform(on: request.group, at: instant) { table, now in
+            table.transfer(request, at: now, floor: clock.wallNanoseconds / 1_000_000)
+        }
+    }
+
+    /// Keeps a note that was validated, as by ``NoteKeepingProvider/write(_:)``.
+    package func write(_ request: NoteRequest, at instant: ElectionInstant? = nil) -> NoteAnswer {
+        state.withLock { $0.notes.write(request, at: instant ?? clock.now) }
+        if request.isNews { tell(.noted(request.group)) }
+        return .done
+    }
+
+    /// Removes a note, as by ``NoteKeepingProvider/remove(_:)``.
+    package func remove(_ request: NoteRemoval) -> NoteAnswer {
+        state.withLock { $0.notes.remove(request) }
+        return .done
+    }
+
+    /// Reads the notes of a group in the order of their keys.
+    package func notes(of group: ElectionGroup, at instant: ElectionInstant? = nil) -> [GroupNote] {
+        state.withLock { $0.notes.notes(of: group, at: instant ?? clock.now) }
+    }
+
+    /// How many notes take up memory, those included that have expired.
+    package var noteCount: Int { state.withLock { $0.notes.count } }
+
+    /// Everything that the store knows of leases, for checkers.
     package var records: [ElectionGroup: InMemoryLeaseTable.Record] {
         state.withLock { $0.table.records }
     }
 
-    /// Loses every record, terms included, and tells nobody: a store whose data is gone.
+    /// Loses every record, terms and notes included, and tells nobody: a store whose data is gone.
     package func wipe() {
-        state.withLock { $0.table.removeAll() }
+        state.withLock { state in
+            state.table.removeAll()
+            state.notes.removeAll()
+        }
     }
 
     /// Hands every hint to `receive` until the subscription ends.

@@ -94,6 +94,27 @@ package struct InMemoryLeaseTable: Sendable {
         return (.released, .released)
     }
 
+    package mutating func transfer(
+        _ request: TransferRequest,
+        at now: ElectionInstant,
+        floor: Int64
+    ) -> (TransferAnswer, Change) {
+        guard let record = records[request.group], let lease = record.standingLease(at: now),
+            lease.nonce == request.nonce, record.term == request.term
+        else { return (.notHeld, .none) }
+        // Transferred to itself, a lease is a new grant all the same: the old term is over.
+        let term = max(record.term + 1, floor)
+        let heirs = Lease(
+            nonce: request.heirNonce,
+            holder: request.heir,
+            leaseDuration: request.leaseDuration,
+            sequence: 0,
+            deadline: now + request.leaseDuration
+        )
+        records[request.group] = Record(term: term, lease: heirs)
+        return (.transferred(term: term), .changedHands(until: heirs.deadline))
+    }
+
     package func holder(of group: ElectionGroup, at now: ElectionInstant) -> HolderAnswer {
         guard let record = records[group] else { return .free(lastTerm: nil) }
         guard let lease = record.standingLease(at: now) else { return .free(lastTerm: record.term) }

@@ -10,6 +10,8 @@ package enum ElectionAction: Sendable {
     case renew(Operation, nonce: Nonce, term: Int64, within: Duration)
     /// Give back whatever the nonce holds.
     case release(Operation, nonce: Nonce, term: Int64?)
+    /// Give what the nonce holds to another candidate.
+    case transfer(Operation, nonce: Nonce, term: Int64, heir: Heir)
     /// From here on this process leads.
     case lead(term: Int64, until: ElectionInstant, wallLimit: Int64)
     /// The term goes on for longer, if it has not ended meanwhile.
@@ -29,6 +31,17 @@ package enum ElectionAction: Sendable {
         package var sent: Moment
     }
 
+    /// Who is to lead next, and the nonce with which it asks.
+    package struct Heir: Hashable, Sendable {
+        package var candidate: Candidate
+        package var nonce: Nonce
+
+        package init(candidate: Candidate, nonce: Nonce) {
+            self.candidate = candidate
+            self.nonce = nonce
+        }
+    }
+
     /// What listeners learn.
     package enum Announcement: Sendable {
         case ready
@@ -39,6 +52,8 @@ package enum ElectionAction: Sendable {
         case recovered(term: Int64, until: ElectionInstant)
         case lost(term: Int64, ElectionReason)
         case leaderChanged(ElectionReason)
+        /// A transfer has come to its end; nil if the heir holds the lease.
+        case transferEnded(ElectionError?)
         case error(ElectionError)
     }
 }

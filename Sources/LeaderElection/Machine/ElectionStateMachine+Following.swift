@@ -45,7 +45,7 @@ extension ElectionStateMachine {
     }
 
     private func mayCampaign(at now: ElectionInstant) -> Bool {
-        !isObserver && !isStopping && activeWork == 0 && now >= standDownUntil
+        !isObserver && !isStopping && !isSuspended && activeWork == 0 && now >= standDownUntil
     }
 
     mutating func followerTimer(at moment: Moment, _ actions: inout [Action]) {
@@ -187,6 +187,11 @@ extension ElectionStateMachine {
         guard case .following(var following) = phase else { return }
         storeAnswered()
         following.failures = 0
+        if record.holder.incarnation == candidate.incarnation, !isCampaign {
+            phase = .following(following)
+            inherit(at: moment, &actions)
+            return
+        }
         // A new term answers the hint; the old one may only not be gone yet.
         if leader?.term != record.term { following.hintRetry = nil }
         var next = ElectionInstant.distantFuture
@@ -212,6 +217,24 @@ extension ElectionStateMachine {
             if !mayCampaign(at: moment.now) { leaveQueue(at: moment.now) }
         }
         waitForNextAttempt(until: next, at: moment, &actions)
+    }
+
+    /// The lease was moved to us: takes it, or gives it back if this is not the time.
+    ///
+    /// Its term is not noted before it is granted: it has to be larger than every one seen.
+    private mutating func inherit(at moment: Moment, _ actions: inout [Action]) {
+        guard case .following(let following) = phase else { return }
+        if mayCampaign(at: moment.now) {
+            waitForNextAttempt(until: moment.now + .milliseconds(1), at: moment, &actions)
+        } else {
+            giveBack(following.nonce, term: nil, at: moment.now)
+            var chain = newChain(at: moment.now)
+            chain.nextAttempt = max(
+                moment.now + timing.attemptTimeout,
+                min(standDownUntil, moment.now + timing.retryInterval)
+            )
+            phase = .following(chain)
+        }
     }
 
     /// Gives up the place in the store's queue: who does not compete must not hold up those behind.

@@ -14,6 +14,8 @@ extension ElectionStateMachine {
         var failures = 0
         /// Set while work is being waited for: why the term ends, and how long the wait may take.
         var ending: (reason: ElectionReason, by: ElectionInstant)?
+        /// Who gets the lease once work has ended; nil if it goes to whoever comes first.
+        var heir: Heir?
 
         func wakeup(timing: LeaseTiming) -> ElectionInstant {
             var earliest = min(
@@ -136,11 +138,37 @@ extension ElectionStateMachine {
         if activeWork == 0 { endTerm(at: moment, &actions) }
     }
 
+    /// As ``resign(standingDownFor:at:)``, but the lease goes to `heir` and to nobody else.
+    package mutating func transfer(to heir: Heir, at moment: Moment) -> [Action] {
+        var actions: [Action] = []
+        guard case .leading(var leading) = phase, leading.ending == nil else { return actions }
+        leading.heir = heir
+        phase = .leading(leading)
+        endLeadership(.transferred, at: moment, &actions)
+        settle(at: moment, &actions)
+        return actions
+    }
+
+    /// Gives leadership up at once, without waiting for work, and stands down for at least the given time.
+    ///
+    /// If work is still running the lease is kept until that has ended, or for one lease.
+    package mutating func evict(standingDownFor time: Duration, at moment: Moment) -> [Action] {
+        var actions: [Action] = []
+        standDownUntil = max(standDownUntil, moment.now + time)
+        loseLeadership(.evicted, at: moment, &actions)
+        settle(at: moment, &actions)
+        return actions
+    }
+
     /// All work has ended: stop leading, then tell the store.
     mutating func endTerm(at moment: Moment, _ actions: inout [Action]) {
         guard case .leading(let leading) = phase, let ending = leading.ending else { return }
         leaveLeadership(leading, ending.reason, at: moment, &actions)
-        giveBack(leading.nonce, term: leading.term, after: leading.operation, at: moment.now)
+        giveBack(leading.nonce, term: leading.term, to: leading.heir, after: leading.operation, at: moment.now)
+        if leading.heir != nil, releases.last?.nonce != leading.nonce {
+            let error = ElectionError(.transferRefused, "too many leases are still to be given back")
+            actions.append(.announce(.transferEnded(error)))
+        }
         followOn(from: leading, nextAttempt: moment.now + timing.attemptTimeout, at: moment, &actions)
     }
 
@@ -155,6 +183,7 @@ extension ElectionStateMachine {
             """
         )
         actions.append(.announce(.error(error)))
+        if leading.heir != nil { actions.append(.announce(.transferEnded(error))) }
         leaveLeadership(leading, ending.reason, at: moment, &actions)
         giveBack(leading.nonce, term: leading.term, at: leading.deadline)
         followOn(from: leading, nextAttempt: leading.deadline, at: moment, &actions)
@@ -165,6 +194,10 @@ extension ElectionStateMachine {
     mutating func loseLeadership(_ reason: ElectionReason, at moment: Moment, _ actions: inout [Action]) {
         guard case .leading(let leading) = phase else { return }
         leaveLeadership(leading, reason, at: moment, &actions)
+        if leading.heir != nil {
+            let error = ElectionError(.transferRefused, "the term ended (\(reason)) before its work had")
+            actions.append(.announce(.transferEnded(error)))
+        }
         if activeWork > 0 {
             actions.append(
                 .announce(
@@ -180,7 +213,7 @@ extension ElectionStateMachine {
                 )
             )
         }
-        if reason != .superseded, isStopping || activeWork > 0 {
+        if reason != .superseded, isStopping || activeWork > 0 || reason == .evicted {
             // The store may not know yet. While work goes on, others are not invited before it ends, or for one lease.
             let end = activeWork > 0 ? moment.now + timing.leaseDuration : moment.now
             giveBack(leading.nonce, term: leading.term, after: leading.operation, at: end)

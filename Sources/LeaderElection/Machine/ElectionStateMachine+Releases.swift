@@ -5,6 +5,8 @@ extension ElectionStateMachine {
     struct PendingRelease: Sendable {
         let nonce: Nonce
         let term: Int64?
+        /// Who is to have it; nil for whoever comes first.
+        var heir: Heir?
         /// Work may still be running until then.
         var notBefore: ElectionInstant
         /// A renewal under way must be answered or abandoned first, so that it cannot arrive after the release.
@@ -25,6 +27,7 @@ extension ElectionStateMachine {
     mutating func giveBack(
         _ nonce: Nonce,
         term: Int64?,
+        to heir: Heir? = nil,
         after renewal: Operation? = nil,
         at instant: ElectionInstant
     ) {
@@ -35,6 +38,7 @@ extension ElectionStateMachine {
             PendingRelease(
                 nonce: nonce,
                 term: term,
+                heir: heir,
                 notBefore: instant,
                 renewal: barrier,
                 nextAttempt: start,
@@ -63,16 +67,33 @@ extension ElectionStateMachine {
         for index in releases.indices {
             if let operation = releases[index].operation {
                 guard moment.now >= operation.sent.now + timing.attemptTimeout else { continue }
-                retryRelease(index, at: moment)
+                let error = Self.timeout(timing.attemptTimeout)
+                retryRelease(index, after: error, at: moment, &actions)
             } else if moment.now >= releases[index].nextAttempt {
                 let operation = newOperation(at: moment)
                 releases[index].operation = operation
-                actions.append(.release(operation, nonce: releases[index].nonce, term: releases[index].term))
+                let release = releases[index]
+                if let heir = release.heir, let term = release.term {
+                    actions.append(.transfer(operation, nonce: release.nonce, term: term, heir: heir))
+                } else {
+                    actions.append(.release(operation, nonce: release.nonce, term: release.term))
+                }
             }
         }
     }
 
-    private mutating func retryRelease(_ index: Int, at moment: Moment) {
+    /// - Parameter error: why what was tried is not known to have worked.
+    private mutating func retryRelease(
+        _ index: Int,
+        after error: ElectionError,
+        at moment: Moment,
+        _ actions: inout [Action]
+    ) {
+        if releases[index].heir != nil {
+            // It may have the lease, or may be gone. What is left of the lease is ours to give back, if anything is.
+            releases[index].heir = nil
+            actions.append(.announce(.transferEnded(error)))
+        }
         releases[index].operation = nil
         releases[index].failures += 1
         let schedule = RetrySchedule(first: .milliseconds(50), cap: timing.leaseDuration / 10)
@@ -90,14 +111,61 @@ extension ElectionStateMachine {
         if let index = releases.firstIndex(where: { $0.operation?.id == operation.id }) {
             switch answer {
             case .released, .notHeld:
-                if previousNonce == releases[index].nonce { previousNonce = nil }
-                releases.remove(at: index)
+                releaseEnded(index)
                 // Only now can the store show who comes next.
                 attempt(at: moment, &actions)
-            case .unknown: retryRelease(index, at: moment)
+            case .unknown(let error):
+                retryRelease(index, after: .wrapping(error), at: moment, &actions)
             }
         }
         settle(at: moment, &actions)
         return actions
+    }
+
+    /// The store answered a transfer.
+    package mutating func transferAnswered(
+        _ answer: TransferAnswer,
+        to operation: Operation,
+        at moment: Moment
+    ) -> [Action] {
+        var actions: [Action] = []
+        guard let index = releases.firstIndex(where: { $0.operation?.id == operation.id }) else { return actions }
+        let release = releases[index]
+        switch answer {
+        case .transferred(let term):
+            transferred(release, term: term, at: moment, &actions)
+        case .notHeld:
+            releaseEnded(index)
+            let error = ElectionError(.transferRefused, "the lease had ended before it could be moved")
+            actions.append(.announce(.transferEnded(error)))
+            attempt(at: moment, &actions)
+        case .refused(let reason):
+            releases[index].heir = nil
+            releases[index].operation = nil
+            releases[index].nextAttempt = moment.now
+            actions.append(.announce(.transferEnded(ElectionError(.transferRefused, reason))))
+        case .unknown(let error): retryRelease(index, after: .wrapping(error), at: moment, &actions)
+        }
+        settle(at: moment, &actions)
+        return actions
+    }
+
+    private mutating func transferred(
+        _ release: PendingRelease,
+        term: Int64?,
+        at moment: Moment,
+        _ actions: inout [Action]
+    ) {
+        if let index = releases.firstIndex(where: { $0.nonce == release.nonce }) { releaseEnded(index) }
+        if let term, let heir = release.heir {
+            highestTerm = max(highestTerm, term)
+            setLeader(Leader(candidate: heir.candidate, term: term), reason: .elected, &actions)
+        }
+        actions.append(.announce(.transferEnded(nil)))
+    }
+
+    private mutating func releaseEnded(_ index: Int) {
+        if previousNonce == releases[index].nonce { previousNonce = nil }
+        releases.remove(at: index)
     }
 }

@@ -13,6 +13,7 @@
 package struct ElectionStateMachine: Sendable {
     package typealias Action = ElectionAction
     package typealias Operation = ElectionAction.Operation
+    package typealias Heir = ElectionAction.Heir
 
     /// idle → following; following → leading, stopped; leading → following; stopped stays.
     enum Phase: Sendable {
@@ -39,7 +40,9 @@ package struct ElectionStateMachine: Sendable {
     var releases: [PendingRelease] = []
     /// Set by a stop: the instant at which `run()` returns at the latest once work has ended.
     var finishBy: ElectionInstant?
-    var isStopping = false
+    package internal(set) var isStopping = false
+    /// Takes no part until told to; see ``suspend(_:at:)``.
+    package internal(set) var isSuspended = false
     var standDownUntil = ElectionInstant.distantPast
     /// How many bodies are running under a term of ours.
     package internal(set) var activeWork = 0
@@ -73,6 +76,16 @@ package struct ElectionStateMachine: Sendable {
     /// The lease of ``term`` as the store granted it last, else as it is asked for.
     package var lease: Duration {
         if case .leading(let leading) = phase { leading.lease } else { timing.leaseDuration }
+    }
+
+    /// The nonce with which this candidate waits for leadership; nil while it leads or takes no part.
+    package var waitingNonce: Nonce? {
+        if case .following(let following) = phase, !isStopping, !isObserver { following.nonce } else { nil }
+    }
+
+    /// Whether a term is about to end on purpose.
+    package var isEnding: Bool {
+        if case .leading(let leading) = phase { leading.ending != nil } else { false }
     }
 
     /// The deadline of ``term``.
@@ -144,6 +157,26 @@ package struct ElectionStateMachine: Sendable {
         standDownUntil = max(standDownUntil, moment.now + time)
         if case .leading = phase { endLeadership(.resigned, at: moment, &actions) }
         leaveQueue(at: moment.now)
+        settle(at: moment, &actions)
+        return actions
+    }
+
+    /// Gives leadership up and does not compete again before ``resume(at:)``; work ends first.
+    package mutating func suspend(_ reason: ElectionReason, at moment: Moment) -> [Action] {
+        var actions: [Action] = []
+        isSuspended = true
+        if case .leading = phase { endLeadership(reason, at: moment, &actions) }
+        leaveQueue(at: moment.now)
+        settle(at: moment, &actions)
+        return actions
+    }
+
+    /// Competes again after ``suspend(_:at:)``.
+    package mutating func resume(at moment: Moment) -> [Action] {
+        var actions: [Action] = []
+        guard isSuspended else { return actions }
+        isSuspended = false
+        attempt(at: moment, &actions)
         settle(at: moment, &actions)
         return actions
     }

@@ -9,8 +9,10 @@
 /// - **A note is found from when its write was answered until its lifetime is over or it is removed**, and not much
 ///   longer; the store forgets it by itself. A note of the same group and key is replaced.
 /// - **A note has no effect on the group's lease**, nor on its terms.
+/// - **What is not allowed is refused as a whole**: if ``NoteRequest/validate()`` or ``NoteRemoval/validate()`` throws for
+///   one request of a batch, the call throws that error before anything is changed.
 /// - ``ProviderHint/noted(_:)`` reaches whoever listens after a write with ``NoteRequest/isNews`` set, where the store can
-///   push at all.
+///   push at all. A store that has to know what to listen for may take ``notes(of:)`` for the wish to hear of a group.
 public protocol NoteKeepingProvider: ElectionProvider {
     /// Writes each note in full.
     func write(_ requests: [NoteRequest]) async throws -> [NoteAnswer]
@@ -28,9 +30,9 @@ public struct NoteRequest: Hashable, Sendable {
     public var group: ElectionGroup
     /// Tells the notes of a group apart: 1 to 64 ASCII letters, digits and `-`.
     public var key: String
-    /// What it says; at most 8 KiB of UTF-8.
+    /// What it says; at most 8 KiB of UTF-8, any character but U+0000.
     public var text: String
-    /// How long it is kept unless it is written again.
+    /// How long it is kept unless it is written again; a millisecond to a day.
     public var lifetime: Duration
     /// Whether others are to be told at once; false if it only repeats what was written before.
     public var isNews: Bool

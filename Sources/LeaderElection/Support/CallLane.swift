@@ -15,6 +15,7 @@ package actor CallLane<Request: Sendable, Answer: Sendable> {
     private static var maximumAbandonedCalls: Int { 4 }
 
     private let executor: any ElectionExecutor
+    private let caller: any TaskExecutor
     private let clock: any ElectionClock
     private let maximumBatch: Int
     private let call: Call
@@ -36,14 +37,17 @@ package actor CallLane<Request: Sendable, Answer: Sendable> {
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
+    /// - Parameter caller: where calls run that may block; by default, on the executor of the answers.
     package init(
         executor: any ElectionExecutor,
+        caller: (any TaskExecutor)? = nil,
         clock: any ElectionClock,
         maximumBatch: Int,
         unknown: @escaping @Sendable (any Error) -> Answer,
         call: @escaping Call
     ) {
         self.executor = executor
+        self.caller = caller ?? executor
         self.clock = clock
         self.maximumBatch = max(1, maximumBatch)
         self.unknown = unknown
@@ -114,7 +118,7 @@ package actor CallLane<Request: Sendable, Answer: Sendable> {
         let deliveries = batch.map(\.deliver)
         // The one place that starts a task outside the tree of `run()`. A task group would have to wait for a call
         // that never returns; leadership must end on time and `run()` must return all the same.
-        let task = Task(executorPreference: executor) { [call, unknown] in
+        let task = Task(executorPreference: caller) { [call, unknown] in
             let answers: [Answer]
             do {
                 let given = try await call(requests)

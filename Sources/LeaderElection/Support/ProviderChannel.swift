@@ -13,10 +13,15 @@ package actor ProviderChannel {
     let renewals: CallLane<RenewRequest, RenewAnswer>
     let releases: CallLane<ReleaseRequest, ReleaseAnswer>
     let readings: CallLane<ElectionGroup, HolderAnswer>
+    /// Nil if the store cannot move leases.
+    let transfers: CallLane<TransferRequest, TransferAnswer>?
+    /// Nil if the store keeps no notes.
+    let notes: NoteLanes?
 
     private var beats: [Duration: ElectionInstant] = [:]
     /// In the order in which they came, so that candidates of one process are served in turn.
-    private var listeners: [ElectionGroup: [(id: ObjectIdentifier, onHint: @Sendable (ProviderHint) -> Void)]] = [:]
+    private var listeners: [ElectionGroup: [(id: ObjectIdentifier, onSignal: @Sendable (Signal) -> Void)]] = [:]
+    private var patrol: (any ElectionTimer)?
     private var hints: (any HintSubscription)?
     private nonisolated let gate: HintGate
     private var highestTerms: [ElectionGroup: Int64] = [:]
@@ -48,6 +53,14 @@ package actor ProviderChannel {
         readings = CallLane(executor: executor, clock: clock, maximumBatch: batch, unknown: { .unknown($0) }) {
             try await provider.holders(of: $0)
         }
+        transfers = (provider as? any TransferringProvider).map { provider in
+            CallLane(executor: executor, clock: clock, maximumBatch: batch, unknown: { .unknown($0) }) {
+                try await provider.transfer($0)
+            }
+        }
+        notes = (provider as? any NoteKeepingProvider).map { provider in
+            NoteLanes(provider: provider, executor: executor, clock: clock, maximumBatch: batch)
+        }
     }
 
     /// The next instant at which groups with this interval renew together: at most one interval from now.
@@ -72,14 +85,26 @@ package actor ProviderChannel {
     /// Whether no other service of this provider has told the same just now.
     func isNews(_ text: String) -> Bool { logGate.isNews(text, at: clock.now) }
 
-    /// Calls `onHint` on the executor with whatever the store has to say about the group.
+    /// What a service hears from its channel.
+    enum Signal: Sendable {
+        /// The store has something to say.
+        case hint(ProviderHint)
+        /// It is time to look after notes, for all services at once: together they need few calls.
+        case patrol
+    }
+
+    /// How often services look after their notes.
+    private static let patrolInterval = Duration.seconds(10)
+
+    /// Calls `onSignal` on the executor with whatever concerns the group.
     func listen(
         to group: ElectionGroup,
         for listener: ObjectIdentifier,
-        _ onHint: @escaping @Sendable (ProviderHint) -> Void
+        _ onSignal: @escaping @Sendable (Signal) -> Void
     ) {
-        listeners[group, default: []].append((listener, onHint))
+        listeners[group, default: []].append((listener, onSignal))
         gate.open(group)
+        if notes != nil, patrol == nil { schedulePatrol() }
         guard hints == nil, let provider = provider as? any PushingProvider else { return }
         hints = provider.hints { [weak self, gate, executor] hint in
             gate.heard(hint) { hint in
@@ -100,20 +125,62 @@ package actor ProviderChannel {
         if listeners.isEmpty {
             hints?.cancel()
             hints = nil
+            patrol?.cancel()
+            patrol = nil
         }
+    }
+
+    private func schedulePatrol() {
+        let pause = Self.patrolInterval * Double.random(in: 0.9...1, using: &random)
+        patrol = clock.schedule(at: clock.now + pause) { [weak self, executor] in
+            guard let self else { return }
+            executor.execute { self.assumeIsolated { $0.patrolAll() } }
+        }
+    }
+
+    private func patrolAll() {
+        guard patrol != nil else { return }
+        for group in listeners.keys.sorted(by: { $0.name < $1.name }) {
+            for listener in listeners[group] ?? [] { listener.onSignal(.patrol) }
+        }
+        schedulePatrol()
     }
 
     private func tell(_ hint: ProviderHint) {
         guard let group = hint.group else {
             for group in listeners.keys.sorted(by: { $0.name < $1.name }) {
-                for listener in listeners[group] ?? [] { listener.onHint(hint) }
+                for listener in listeners[group] ?? [] { listener.onSignal(.hint(hint)) }
             }
             return
         }
         let waiting = listeners[group] ?? []
         // One by one: with many candidates of one process waiting, the first has its answer before the last asks.
-        for listener in waiting.dropFirst() { executor.execute { listener.onHint(hint) } }
-        waiting.first?.onHint(hint)
+        for listener in waiting.dropFirst() { executor.execute { listener.onSignal(.hint(hint)) } }
+        waiting.first?.onSignal(.hint(hint))
+    }
+}
+
+/// The calls about notes, which never hold up those about leases.
+struct NoteLanes: Sendable {
+    let writes: CallLane<NoteRequest, NoteAnswer>
+    let removals: CallLane<NoteRemoval, NoteAnswer>
+    let readings: CallLane<ElectionGroup, NotesAnswer>
+
+    init(
+        provider: any NoteKeepingProvider,
+        executor: any ElectionExecutor,
+        clock: any ElectionClock,
+        maximumBatch: Int
+    ) {
+        writes = CallLane(executor: executor, clock: clock, maximumBatch: maximumBatch, unknown: { .unknown($0) }) {
+            try await provider.write($0)
+        }
+        removals = CallLane(executor: executor, clock: clock, maximumBatch: maximumBatch, unknown: { .unknown($0) }) {
+            try await provider.remove($0)
+        }
+        readings = CallLane(executor: executor, clock: clock, maximumBatch: maximumBatch, unknown: { .unknown($0) }) {
+            try await provider.notes(of: $0)
+        }
     }
 }
 

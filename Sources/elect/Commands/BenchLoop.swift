@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 internal import LeaderElection
+internal import LeaderElectionConfiguration
 
 /// The same three calls again and again, with the time that each took.
 struct BenchLoop {

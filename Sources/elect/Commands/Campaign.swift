@@ -4,12 +4,23 @@ internal import ArgumentParser
 internal import LeaderElection
 internal import Logging
 
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
+
 struct Campaign: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Take part in elections and print what happens, until SIGTERM or SIGINT.",
         discussion: """
             Never gives up on a store that is away, not at the start either: it says so once for each cause and keeps
             trying. Ends with 0 after it has given its leases back.
+
+            With --config, SIGHUP reads the file again: events and verbose change at once. If anything else has
+            changed, nothing is applied and the options are named that need a restart. Without --config SIGHUP ends it.
 
             EXAMPLES
               elect campaign --provider file:///tmp/demo --group billing
@@ -53,7 +64,10 @@ struct Campaign: AsyncParsableCommand {
             printer: printer,
             history: try options.historyFile(settings)
         )
-        runner.onStopSignal { _, _ in runner.stop() }
+        let reload = SettingsReload(settings, printer)
+        runner.onStopSignal { number, _ in
+            if number == SIGHUP, let reload { reload.run() } else { runner.stop() }
+        }
         try await StatusPage.serve(page, of: runner.services) { try await runner.run() }
     }
 

@@ -4,6 +4,7 @@ internal import ArgumentParser
 internal import CElectCommand
 internal import CElectionSystem
 internal import LeaderElection
+internal import LeaderElectionConfiguration
 internal import Logging
 
 #if canImport(Glibc)
@@ -24,8 +25,10 @@ struct StoreOptions: ParsableArguments {
     )
     var provider: String?
 
-    @Option(help: ArgumentHelp("Read options from this JSON file.", valueName: "file"))
+    @Option(help: ArgumentHelp("Read options from this file, JSON or YAML.", valueName: "file"))
     var config: String?
+
+    @OptionGroup(title: "Stores") var details: StoreDetailOptions
 
     func settings() throws -> Settings {
         try Settings(config: config, environment: Environment.variables)
@@ -35,17 +38,15 @@ struct StoreOptions: ParsableArguments {
         guard let found = try settings.text("provider", provider) else {
             throw CommandFailure.usage("no store; give --provider, such as --provider file:///var/lib/app/election")
         }
-        return try ProviderURL(found.texts[0], source: found.source)
+        var url = try ProviderURL(found.texts[0], source: found.source)
+        try url.read(settings, details.given)
+        return url
     }
 }
 
 /// How to take part in an election.
 struct CandidateOptions: ParsableArguments {
-    enum Profile: String, CaseIterable {
-        case fast
-        case standard
-        case calm
-    }
+    typealias Profile = ElectionProfile
 
     @Option(help: ArgumentHelp("This candidate's name; by default host, process and a random number.", valueName: "id"))
     var candidate: String?
@@ -64,11 +65,38 @@ struct CandidateOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How often the lease is renewed. Default: a third of it.", valueName: "time"))
     var renewInterval: String?
 
+    @Option(
+        help: ArgumentHelp("How long a call to the store may take. Default: a sixth of a lease.", valueName: "time")
+    )
+    var attemptTimeout: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How often one that waits looks although nothing was pushed. Default 30s, or a lease if longer.",
+            valueName: "time"
+        )
+    )
+    var retryInterval: String?
+
+    @Option(help: ArgumentHelp("How far clocks may run apart, from 0 to 0.05. Default 0.001.", valueName: "share"))
+    var clockDriftBound: String?
+
     @Option(help: ArgumentHelp("How long before its lease ends work is told to end.", valueName: "time"))
     var gracePeriod: String?
 
     @Option(help: ArgumentHelp("How long work may take to end after a stop. Default: a lease.", valueName: "time"))
     var shutdownTimeout: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "From -1000 to 1000: leaders hand over to listed candidates of higher priority. Default 0.",
+            valueName: "n"
+        )
+    )
+    var priority: String?
+
+    @Flag(help: "Do not show others that this candidate waits; it then follows no operator's instruction either.")
+    var unlisted = false
 
     @Option(help: "Timing for the impatient and the patient: fast (lease 3s), standard (10s), calm (30s).")
     var profile: String?
@@ -94,32 +122,20 @@ struct CandidateOptions: ParsableArguments {
     var http: String?
 
     func configuration(_ settings: Settings) throws -> ElectionConfiguration {
-        var configuration: ElectionConfiguration =
-            switch try settings.choice("profile", profile, of: Profile.self) {
-            case .fast: .fast
-            case .calm: .calm
-            case .standard, nil: .standard
-            }
-        if let found = try settings.text("candidate", candidate) { configuration.candidate = found.texts[0] }
-        if let found = settings.find("metadata", metadata) {
-            for text in found.texts {
-                guard let separator = text.firstIndex(of: "="), separator > text.startIndex else {
-                    throw CommandFailure.usage("\(found.source): \"\(text)\" is not of the form key=value")
-                }
-                let key = String(text[..<separator])
-                guard configuration.metadata[key] == nil else {
-                    throw CommandFailure.usage("\(found.source): the key \"\(key)\" is given twice")
-                }
-                configuration.metadata[key] = String(text[text.index(after: separator)...])
-            }
-        }
-        if let value = try settings.duration("lease-duration", leaseDuration) { configuration.leaseDuration = value }
-        configuration.renewInterval = try settings.duration("renew-interval", renewInterval)
-        if let value = try settings.duration("grace-period", gracePeriod, mayBeZero: true) {
-            configuration.gracePeriod = value
-        }
-        configuration.shutdownTimeout = try settings.duration("shutdown-timeout", shutdownTimeout, mayBeZero: true)
-        return configuration
+        var given = ["metadata": metadata]
+        given["profile"] = profile.map { [$0] }
+        given["candidate"] = candidate.map { [$0] }
+        given["lease-duration"] = leaseDuration.map { [$0] }
+        given["renew-interval"] = renewInterval.map { [$0] }
+        given["attempt-timeout"] = attemptTimeout.map { [$0] }
+        given["retry-interval"] = retryInterval.map { [$0] }
+        given["grace-period"] = gracePeriod.map { [$0] }
+        given["shutdown-timeout"] = shutdownTimeout.map { [$0] }
+        given["clock-drift-bound"] = clockDriftBound.map { [$0] }
+        given["priority"] = priority.map { [$0] }
+        given["unlisted"] = unlisted ? ["true"] : nil
+        let options = settings.with(given)
+        return try CommandFailure.translating { try ElectionConfiguration(reading: options) }
     }
 
     /// - Parameter isQuiet: standard output belongs to somebody else unless a format was asked for.

@@ -2,6 +2,7 @@
 
 internal import ArgumentParser
 internal import LeaderElection
+internal import LeaderElectionConfiguration
 internal import Logging
 
 struct Doctor: AsyncParsableCommand {

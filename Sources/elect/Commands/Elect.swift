@@ -24,15 +24,16 @@ struct Elect: AsyncParsableCommand {
 
             OPTIONS FROM ELSEWHERE
               Each option may also stand in the environment (--lease-duration as ELECT_LEASE_DURATION) or in a JSON
-              file given as --config (as "lease-duration"). The command line wins over the environment, the environment
+              or YAML file given as --config (as "lease-duration"). The command line wins over the environment, the environment
               over the file. A store's address that holds a password belongs into ELECT_PROVIDER, not on a command line.
 
             EXIT CODES
-              0 done   1 doctor, audit: something was found   64 wrong usage   69 the store is unavailable   75 leadership was lost (run --once)
+              0 done   1 doctor, audit: something was found; resign, transfer, evict: not done   64 wrong usage   69 the store is unavailable   75 leadership was lost (run --once)
               run: otherwise the exit code of its command
             """,
         subcommands: [
-            Campaign.self, Run.self, Status.self, Watch.self, Doctor.self, Audit.self, Explain.self, Bench.self,
+            Campaign.self, Run.self, Status.self, Watch.self, Resign.self, Transfer.self, Evict.self, Doctor.self,
+            Audit.self, Explain.self, Bench.self,
         ]
     )
 }

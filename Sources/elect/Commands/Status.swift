@@ -2,11 +2,12 @@
 
 internal import ArgumentParser
 internal import LeaderElection
+internal import LeaderElectionConfiguration
 internal import Logging
 
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Say who leads, in which term, and for how long if nothing is heard of it.",
+        abstract: "Say who leads, in which term, for how long if nothing is heard of it, and who waits.",
         discussion: """
             Only reads. Ends with 0 whether somebody leads or not, and with 69 if the store cannot be read.
 
@@ -34,7 +35,14 @@ struct Status: AsyncParsableCommand {
         let isJSON = try settings.flag("json", json)
         let provider = try url.provider(readOnly: true, logger: .forCommand(verbose: false))
         let answer = try await Self.holder(of: group, provider)
-        Output.line(isJSON ? Self.json(answer, group: group).description : Self.text(answer, group: group))
+        let candidates = try await Self.candidates(in: group, provider)
+        if isJSON {
+            var line = Self.json(answer, group: group)
+            line.add("candidates", candidates.map(Self.json))
+            Output.line(line.description)
+        } else {
+            Output.line(([Self.text(answer, group: group)] + candidates.map(Self.text)).joined(separator: "\n"))
+        }
     }
 
     /// Reads once; a store that cannot be read ends the command.
@@ -50,6 +58,46 @@ struct Status: AsyncParsableCommand {
         case let answer?: return answer
         case nil: throw CommandFailure.unavailable("the store gave no answer for \(group)")
         }
+    }
+
+    /// Who waits; nobody in a store that keeps no notes, or none yet.
+    private static func candidates(
+        in group: ElectionGroup,
+        _ provider: any ElectionProvider
+    ) async throws -> [ListedCandidate] {
+        guard let provider = provider as? any NoteKeepingProvider else { return [] }
+        do {
+            return try await provider.candidates(in: group)
+        } catch let error as ElectionError where [.unsupported, .storeRefused].contains(error.code) {
+            // Leases can be read all the same.
+            Output.complain(error.message)
+            return []
+        } catch {
+            throw CommandFailure.unavailable(ElectionError.wrapping(error).message)
+        }
+    }
+
+    private static func json(_ listed: ListedCandidate) -> JSONLine {
+        var line = JSONLine()
+        line.add("candidate", listed.candidate.id)
+        line.add("incarnation", "\(listed.candidate.incarnation)")
+        line.add("priority", Int64(listed.priority))
+        line.add("eligible", listed.isEligible)
+        if let health = listed.health { line.add("health", health) }
+        line.add("waiting_since_ms", listed.waitingSince)
+        line.add("metadata", listed.candidate.metadata)
+        return line
+    }
+
+    private static func text(_ listed: ListedCandidate) -> String {
+        var notes: [String] = []
+        if listed.priority != 0 { notes.append("priority \(listed.priority)") }
+        if let health = listed.health { notes.append("health \(health)") }
+        if !listed.isEligible { notes.append("takes no leadership now") }
+        notes += listed.candidate.metadata.sorted { $0.key < $1.key }
+            .map { "\(Output.printable($0.key))=\(Output.printable($0.value))" }
+        let details = notes.isEmpty ? "" : "  (\(notes.joined(separator: ", ")))"
+        return "waiting    \(Output.printable(listed.candidate.id))\(details)"
     }
 
     static func json(_ answer: HolderAnswer, group: ElectionGroup) -> JSONLine {

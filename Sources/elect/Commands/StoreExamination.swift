@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 internal import LeaderElection
+internal import LeaderElectionConfiguration
 internal import Synchronization
 
 /// Uses a store as two candidates would, and says what an operator should know.

@@ -3,6 +3,8 @@
 internal import CElectCommand
 internal import CElectionSystem
 internal import LeaderElection
+internal import LeaderElectionConfiguration
+internal import Synchronization
 
 #if canImport(Glibc)
 internal import Glibc
@@ -19,13 +21,30 @@ struct EventPrinter: Sendable {
         case text
     }
 
-    var format: Format
-    var verbose: Bool
+    /// What can change while it prints; all copies of a printer share it.
+    private final class Tone: Sendable {
+        let state: Mutex<(format: Format, verbose: Bool)>
+        init(format: Format, verbose: Bool) { state = Mutex((format, verbose)) }
+    }
+
+    private let tone: Tone
     /// 1 for standard output, 2 for standard error.
-    var descriptor: Int32 = 1
+    let descriptor: Int32
+
+    init(format: Format, verbose: Bool, descriptor: Int32 = 1) {
+        tone = Tone(format: format, verbose: verbose)
+        self.descriptor = descriptor
+    }
+
+    var format: Format { tone.state.withLock { $0.format } }
+    var verbose: Bool { tone.state.withLock { $0.verbose } }
+
+    /// From the next event on.
+    func change(format: Format, verbose: Bool) { tone.state.withLock { $0 = (format, verbose) } }
 
     /// False once nobody reads any more.
     func print(_ event: ElectionEvent) -> Bool {
+        let (format, verbose) = tone.state.withLock { $0 }
         guard verbose || (event.kind != .renewed && event.kind != .renewalFailed) else { return true }
         let isSeenAnyway = format == .text && isatty(1) == 1 && isatty(2) == 1
         if let error = event.error, descriptor == 1, !isSeenAnyway {
@@ -34,6 +53,26 @@ struct EventPrinter: Sendable {
         switch format {
         case .json: return Output.writeLine(Self.json(event).description, to: descriptor)
         case .text: return Output.writeLine(text(event), to: descriptor)
+        }
+    }
+
+    /// Tells who waits for leadership, the next to be chosen first.
+    func print(waiting candidates: [String], in group: ElectionGroup) {
+        switch format {
+        case .json:
+            var line = JSONLine()
+            line.add("event", "candidates")
+            line.add("group", group.name)
+            line.add("candidates", candidates)
+            line.add("t_ns", ElectionInstant.now.nanoseconds)
+            _ = Output.writeLine(line.description, to: descriptor)
+        case .text:
+            let names = candidates.isEmpty ? "nobody" : candidates.map { Output.printable($0) }.joined(separator: ", ")
+            let name = "waiting".padded(to: 9)
+            _ = Output.writeLine(
+                "\(Self.timeOfDay())  \(name)  \(Output.printable(group.name))  \(names)",
+                to: descriptor
+            )
         }
     }
 

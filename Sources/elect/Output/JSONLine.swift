@@ -28,6 +28,14 @@ struct JSONLine: Sendable {
 
     mutating func add(_ key: String, _ value: JSONLine) { addRaw(key, value.description) }
 
+    mutating func add(_ key: String, _ values: [String]) {
+        addRaw(key, "[" + values.map(Self.quote).joined(separator: ",") + "]")
+    }
+
+    mutating func add(_ key: String, _ values: [JSONLine]) {
+        addRaw(key, "[" + values.map(\.description).joined(separator: ",") + "]")
+    }
+
     private mutating func addRaw(_ key: String, _ value: String) {
         if text.utf8.count > 1 { text += "," }
         text += Self.quote(key) + ":" + value

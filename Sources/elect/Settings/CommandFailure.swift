@@ -21,7 +21,15 @@ extension CommandFailure {
     }
 
     /// Runs `body` with every error of an election turned into the failure that it means.
-    static func translating<Result>(_ body: () throws -> Result) throws -> Result {
-        do { return try body() } catch let error as ElectionError { throw CommandFailure(error) }
+    ///
+    /// - Parameter prefix: what the message begins with.
+    static func translating<Result>(from prefix: String = "", _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error as ElectionError {
+            var failure = CommandFailure(error)
+            failure.message = prefix + failure.message
+            throw failure
+        }
     }
 }

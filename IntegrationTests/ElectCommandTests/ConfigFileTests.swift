@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#if Configuration
+import Foundation
+import IntegrationSupport
+import Testing
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+@Suite struct ConfigFileTests {
+    private func write(_ verbose: Bool, _ lease: String, _ directory: Directory, more: String = "") throws {
+        try directory.write(
+            """
+            {"provider": "\(Store.sqlite.url(in: directory))", "group": "g", "candidate": "me", "verbose": \(verbose),
+             "lease-duration": "\(lease)"\(more)}
+            """,
+            to: "elect.json"
+        )
+    }
+
+    @Test func aCampaignReadsItsFileAgainOnSIGHUP() async throws {
+        let directory = try Directory()
+        try write(false, "3s", directory)
+        let elect = try ElectProcess(["campaign", "--config", "elect.json"], in: directory)
+        #expect(try await eventually { elect.standardOutput.contains("acquired") })
+        try write(false, "4s", directory)
+        elect.send(SIGHUP)
+        #expect(try await eventually { elect.standardError.contains("elect.json: lease-duration cannot change") })
+        try write(true, "3s", directory, more: #", "verbos": true"#)
+        elect.send(SIGHUP)
+        #expect(try await eventually { elect.standardError.contains("unknown key \"verbos\"") })
+        #expect(!elect.standardOutput.contains("renewed"))
+        try write(true, "3s", directory)
+        elect.send(SIGHUP)
+        #expect(try await eventually { elect.standardOutput.contains("renewed") })
+        #expect(elect.standardError.contains("changed: verbose"))
+        elect.send(SIGTERM)
+        #expect(try await elect.exitCode() == 0)
+        #expect(elect.standardOutput.contains("lost"))
+    }
+
+    @Test func withoutAFileSIGHUPEndsACampaign() async throws {
+        let directory = try Directory()
+        let elect = try ElectProcess(
+            ["campaign", "--provider", Store.sqlite.url(in: directory), "--group", "g"],
+            in: directory
+        )
+        #expect(try await eventually { elect.standardOutput.contains("acquired") })
+        elect.send(SIGHUP)
+        #expect(try await elect.exitCode() == 0)
+    }
+
+    @Test func aRunEndsItsCommandOnSIGHUPAlsoWithAFile() async throws {
+        let directory = try Directory()
+        try write(false, "3s", directory)
+        let elect = try ElectProcess(["run", "--config", "elect.json", "--", "sleep", "60"], in: directory)
+        #expect(try await eventually { elect.standardError.contains("runs as process") })
+        elect.send(SIGHUP)
+        #expect(try await elect.exitCode() == 128 + SIGTERM)
+    }
+
+    #if YAML
+    @Test func aYAMLFileServesAsWell() async throws {
+        let directory = try Directory()
+        try directory.write(
+            """
+            # Who leads here.
+            provider: "\(Store.sqlite.url(in: directory))"
+            group: g
+            json: true
+            """,
+            to: "elect.yaml"
+        )
+        let campaign = try ElectProcess(
+            ["campaign", "--candidate", "me"],
+            in: directory,
+            environment: ["ELECT_PROVIDER": Store.sqlite.url(in: directory), "ELECT_GROUP": "g"]
+        )
+        #expect(try await eventually { campaign.standardOutput.contains("acquired") })
+        let status = try ElectProcess(["status", "--config", "elect.yaml"], in: directory)
+        #expect(try await status.exitCode() == 0)
+        #expect(status.standardOutput.contains(#""leader":"me""#), "\(status.standardOutput)")
+    }
+    #endif
+
+    @Test(
+        arguments: [
+            (["status", "--config", "twice.json"], [:], "the key \"group\" twice"),
+            (["status", "--config", "wrong.json"], [:], "\"lease-duration\" in wrong.json: \"ten\""),
+            (["status", "--config", "none.json"], [:], "cannot read none.json"),
+            (["status", "--group", "g"], ["ELECT_LEASE": "3s"], "ELECT_LEASE"),
+            (["status", "--group", "g", "--postgres-table", "t"], [:], "--postgres-table means nothing to memory:"),
+        ] as [([String], [String: String], String)]
+    )
+    func mistakesAreNamedWithTheirSource(arguments: [String], environment: [String: String], told: String) async throws
+    {
+        let directory = try Directory()
+        try directory.write(#"{"group": "g", "group": "h"}"#, to: "twice.json")
+        try directory.write(#"{"group": "g", "lease-duration": "ten"}"#, to: "wrong.json")
+        let command = arguments.contains("wrong.json") ? ["campaign"] + arguments.dropFirst() : arguments
+        let elect = try ElectProcess(
+            command,
+            in: directory,
+            environment: environment.merging(["ELECT_PROVIDER": "memory:"]) { $1 }
+        )
+        #expect(try await elect.exitCode() == 64)
+        #expect(elect.standardError.contains(told), "\(elect.standardError)")
+    }
+}
+#endif

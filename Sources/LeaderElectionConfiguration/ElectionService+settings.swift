@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+#if Configuration
+public import Configuration
+public import LeaderElection
+public import Logging
+
+extension ElectionConfiguration {
+    /// Reads how to take part.
+    ///
+    /// Options that are not given have their defaults. That they fit together is checked by the service, as always.
+    ///
+    /// - Throws: ``/LeaderElection/ElectionError/Code/invalidConfiguration`` that names the value, the option and where it
+    ///   stands.
+    public init(reading settings: ElectionSettings) throws {
+        self = try settings.configuration
+    }
+
+    /// Reads how to take part from a reader scoped to where the options are, such as `reader.scoped(to: "elect")`.
+    ///
+    /// - Throws: as ``init(reading:)-(ElectionSettings)``.
+    public init(reading reader: ConfigReader) throws {
+        self = try ElectionSettings(reader).configuration
+    }
+}
+
+extension ElectionService {
+    /// A candidate of which everything is configured: group, store, and how to take part.
+    ///
+    /// - Parameters:
+    ///   - settings: where the options are.
+    ///   - prepare: see ``/LeaderElection/ElectionConfiguration/prepare``, which only code can give.
+    ///   - logger: where the service and its store tell what happens; nothing by default.
+    /// - Throws: an ``/LeaderElection/ElectionError`` that names the value at fault.
+    public init(
+        reading settings: ElectionSettings,
+        prepare: (@Sendable () async throws -> Void)? = nil,
+        logger: Logger = Logger(label: "leader-election") { _ in SwiftLogNoOpLogHandler() }
+    ) throws {
+        var configuration = try settings.configuration
+        configuration.prepare = prepare
+        try self.init(
+            try settings.group,
+            provider: try settings.provider(logger: logger),
+            configuration: configuration,
+            logger: logger
+        )
+    }
+}
+#endif

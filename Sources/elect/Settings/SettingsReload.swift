@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+
+internal import Synchronization
+
+/// Reads the file of options again while a command runs, and applies what can change: how events are told.
+///
+/// Everything else is part of leases that are held already, or of the connection to the store.
+final class SettingsReload: Sendable {
+    private static let changeable: Set<String> = ["events", "verbose"]
+
+    private let path: String
+    private let environment: [String: String]
+    private let arguments: [String]
+    private let printer: EventPrinter
+    private let current: Mutex<Settings>
+
+    /// Nil if there is no file to read.
+    convenience init?(_ settings: Settings, _ printer: EventPrinter) {
+        self.init(settings, printer, environment: Environment.variables, arguments: CommandLine.arguments)
+    }
+
+    init?(_ settings: Settings, _ printer: EventPrinter, environment: [String: String], arguments: [String]) {
+        guard let path = settings.path else { return nil }
+        self.path = path
+        self.printer = printer
+        self.environment = environment
+        self.arguments = arguments
+        current = Mutex(settings)
+    }
+
+    /// Reads and applies, or says on standard error why not.
+    func run() {
+        do {
+            Output.note("elect: \(try apply())")
+        } catch let failure as CommandFailure {
+            Output.complain("nothing was changed: \(failure.message)")
+        } catch {
+            Output.complain("nothing was changed: \(error)")
+        }
+    }
+
+    /// All of what changed, or nothing.
+    ///
+    /// - Returns: what was done.
+    /// - Throws: what is wrong with the file, or which options need a restart. Values are not named, they may be secret.
+    func apply() throws -> String {
+        let fresh = try Settings(config: path, environment: environment)
+        let old = current.withLock { $0 }
+        let changed = Settings.names.filter { name in
+            !isGiven(name) && fresh.find(name, [])?.texts != old.find(name, [])?.texts
+        }
+        let fixed = changed.filter { !Self.changeable.contains($0) }
+        guard fixed.isEmpty else {
+            throw CommandFailure.usage(
+                "\(path): \(fixed.joined(separator: ", ")) cannot change while elect runs; restart it, or undo the change"
+            )
+        }
+        let format = try fresh.choice("events", nil, of: EventPrinter.Format.self)
+        let verbose = try fresh.flag("verbose", false)
+        printer.change(
+            format: isGiven("events") ? printer.format : format ?? .text,
+            verbose: isGiven("verbose") ? printer.verbose : verbose
+        )
+        current.withLock { $0 = fresh }
+        return changed.isEmpty
+            ? "read \(path) again; nothing in it has changed"
+            : "read \(path) again; changed: \(changed.joined(separator: ", "))"
+    }
+
+    /// Whether the command line says it, so that the file does not count.
+    private func isGiven(_ name: String) -> Bool {
+        arguments.contains { $0 == "--\(name)" || $0.hasPrefix("--\(name)=") }
+    }
+}
