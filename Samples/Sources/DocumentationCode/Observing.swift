@@ -7,6 +7,7 @@ internal import Logging
 internal import Metrics
 internal import ServiceLifecycle
 internal import Tracing
+internal import UnixSignals
 
 func observe(_ election: ElectionService, _ factory: any MetricsFactory, _ tracer: any Tracer) throws {
     MetricsSystem.bootstrap(factory)
