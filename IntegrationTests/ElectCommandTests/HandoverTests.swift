@@ -32,7 +32,9 @@ import Testing
         return names
     }
 
-    @Test(arguments: Store.all.filter(\.keepsNotes)) func leadershipGoesWhereItIsSent(_ store: Store) async throws {
+    @Test(arguments: Store.all.filter { $0.keepsNotes && $0.tellsReleases }) func leadershipGoesWhereItIsSent(
+        _ store: Store
+    ) async throws {
         let (provider, group) = (store.url(in: directory), "handover-\(UInt32.random(in: 0 ... .max))")
         let candidates = try ["a", "b", "c"].map {
             try ElectCandidate($0, group: group, provider: provider, lease: "10s", in: directory)

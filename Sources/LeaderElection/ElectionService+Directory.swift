@@ -105,10 +105,11 @@ extension ElectionService {
         perform(directory?.transferEnded(error) ?? [])
     }
 
-    func leaveDirectory() {
+    /// - Parameter error: what those learn who wait for a transfer.
+    func leaveDirectory(_ error: ElectionError) {
         perform(directory?.moved(to: .away, at: Moment(now: clock.now, wallNanoseconds: clock.wallNanoseconds)) ?? [])
         for request in transferring.keys {
-            transferEnded(request, ElectionError(.stopped, "the service stopped", group: group.name))
+            transferEnded(request, error)
         }
         directoryTimer?.timer.cancel()
         directoryTimer = nil
@@ -227,7 +228,9 @@ extension ElectionService {
     /// A store that is away is reported by the election itself; here, only that it refuses notes, once for each cause.
     private func report(_ error: any Error) {
         let error = ElectionError.wrapping(error)
-        guard error.code == .storeRefused || error.code == .unsupported, error != reportedNoteError else { return }
+        // A deployment of the store without them: an election needs none, and nothing is wrong.
+        if error.code == .unsupported { return leaveDirectory(error) }
+        guard error.code == .storeRefused, error != reportedNoteError else { return }
         reportedNoteError = error
         announce(.error(error))
     }

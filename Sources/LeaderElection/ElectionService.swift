@@ -254,7 +254,7 @@ public actor ElectionService {
     private func finishRunning() {
         isFinished = true
         channel.assumeIsolated { $0.stopListening(to: group, for: ObjectIdentifier(self)) }
-        leaveDirectory()
+        leaveDirectory(ElectionError(.stopped, "the service stopped", group: group.name))
         endHealthChecks()
         board.update(role: .stopped, leadership: nil, leader: nil, reason: .stopped)
         emit(.stopped)

@@ -37,7 +37,7 @@ public struct ElectionOperator: Sendable {
     /// - Returns: the term that ended.
     /// - Throws: ``ElectionError/Code/notLeading`` if nobody leads, ``ElectionError/Code/timedOut``, or what the store threw.
     @discardableResult
-    public func resign(standingDownFor time: Duration, within timeout: Duration = .seconds(30)) async throws -> Int64 {
+    public func resign(standingDownFor time: Duration, within timeout: Duration = .seconds(60)) async throws -> Int64 {
         let record = try await leader()
         try await instruct(.resign, record, standingDown: time, within: timeout)
         return record.term
@@ -50,7 +50,7 @@ public struct ElectionOperator: Sendable {
     /// - Returns: the term that ended.
     /// - Throws: as ``resign(standingDownFor:within:)``.
     @discardableResult
-    public func evict(standingDownFor time: Duration, within timeout: Duration = .seconds(30)) async throws -> Int64 {
+    public func evict(standingDownFor time: Duration, within timeout: Duration = .seconds(60)) async throws -> Int64 {
         let record = try await leader()
         try await instruct(.evict, record, standingDown: time, within: timeout)
         return record.term

@@ -11,7 +11,7 @@ struct OperatorOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Which group.", valueName: "name"))
     var group: String?
 
-    @Option(help: ArgumentHelp("How long to wait for it to be done. Default 30s, for transfer 60s.", valueName: "time"))
+    @Option(help: ArgumentHelp("How long to wait for it to be done. Default 60s.", valueName: "time"))
     var timeout: String?
 
     @Flag(help: "One JSON object instead of text for people.")
@@ -26,7 +26,6 @@ struct OperatorOptions: ParsableArguments {
 
     /// - Parameter ask: given the operator, the settings, and how long to wait.
     func run(
-        waitingAtMost limit: Duration = .seconds(30),
         _ ask: (ElectionOperator, Settings, Duration) async throws -> Outcome
     ) async throws {
         let settings = try store.settings()
@@ -34,7 +33,7 @@ struct OperatorOptions: ParsableArguments {
         guard let name = try settings.text("group", group) else {
             throw CommandFailure.usage("no group; give --group NAME")
         }
-        let wait = try settings.duration("timeout", timeout) ?? limit
+        let wait = try settings.duration("timeout", timeout) ?? .seconds(60)
         let isJSON = try settings.flag("json", json)
         let provider = try url.provider(readOnly: true, logger: .forCommand(verbose: false))
         do {

@@ -68,7 +68,9 @@ struct Status: AsyncParsableCommand {
         guard let provider = provider as? any NoteKeepingProvider else { return [] }
         do {
             return try await provider.candidates(in: group)
-        } catch let error as ElectionError where [.unsupported, .storeRefused].contains(error.code) {
+        } catch let error as ElectionError where error.code == .unsupported {
+            return []
+        } catch let error as ElectionError where error.code == .storeRefused {
             // Leases can be read all the same.
             Output.complain(error.message)
             return []

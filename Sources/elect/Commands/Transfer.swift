@@ -23,7 +23,7 @@ struct Transfer: AsyncParsableCommand {
     var to: String?
 
     func run() async throws {
-        try await options.run(waitingAtMost: .seconds(60)) { asking, settings, timeout in
+        try await options.run { asking, settings, timeout in
             guard let heir = try settings.text("to", to) else {
                 throw CommandFailure.usage(
                     "nobody to hand leadership to; give --to CANDIDATE, as elect status shows them"
