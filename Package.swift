@@ -13,6 +13,8 @@ let package = Package(
         .library(name: "LeaderElectionRedis", targets: ["LeaderElectionRedis"]),
         .library(name: "LeaderElectionZooKeeper", targets: ["LeaderElectionZooKeeper"]),
         .library(name: "LeaderElectionConsul", targets: ["LeaderElectionConsul"]),
+        .library(name: "LeaderElectionObservability", targets: ["LeaderElectionObservability"]),
+        .library(name: "LeaderElectionHTTP", targets: ["LeaderElectionHTTP"]),
         .library(name: "LeaderElectionConfiguration", targets: ["LeaderElectionConfiguration"]),
         .library(name: "LeaderElectionTesting", targets: ["LeaderElectionTesting"]),
         .executable(name: "elect", targets: ["elect"]),
@@ -28,6 +30,15 @@ let package = Package(
             description: "ElectionService conforms to Service and takes part in graceful shutdown."
         ),
         .trait(
+            name: "Observability",
+            description: "LeaderElectionObservability; tells swift-metrics and swift-distributed-tracing."
+        ),
+        .trait(
+            name: "HTTP",
+            description: "LeaderElectionHTTP and elect --http; uses Hummingbird.",
+            enabledTraits: ["Observability"]
+        ),
+        .trait(
             name: "Configuration",
             description: "LeaderElectionConfiguration, and files of options for elect; uses swift-configuration."
         ),
@@ -36,9 +47,12 @@ let package = Package(
             description: "Files of options may be YAML, not only JSON; uses Yams.",
             enabledTraits: ["Configuration"]
         ),
-        .default(enabledTraits: [
-            "SQLite", "Postgres", "Redis", "ZooKeeper", "Consul", "ServiceLifecycle", "Configuration", "YAML",
-        ]),
+        .default(
+            enabledTraits: [
+                "SQLite", "Postgres", "Redis", "ZooKeeper", "Consul", "ServiceLifecycle", "Observability", "HTTP",
+                "Configuration", "YAML",
+            ]
+        ),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log.git", from: "1.6.0"),
@@ -53,6 +67,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.80.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.30.0"),
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.24.0"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.9.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.6.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
     ],
     targets: [
         // What users import.
@@ -126,6 +143,41 @@ let package = Package(
             ]
         ),
         .target(
+            name: "LeaderElectionObservability",
+            dependencies: [
+                "LeaderElection",
+                .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["Observability"])),
+                .product(
+                    name: "Tracing",
+                    package: "swift-distributed-tracing",
+                    condition: .when(traits: ["Observability"])
+                ),
+                .product(
+                    name: "ServiceLifecycle",
+                    package: "swift-service-lifecycle",
+                    condition: .when(traits: ["ServiceLifecycle"])
+                ),
+            ]
+        ),
+        .target(
+            name: "LeaderElectionHTTP",
+            dependencies: [
+                "LeaderElection",
+                "LeaderElectionObservability",
+                .product(name: "Hummingbird", package: "hummingbird", condition: .when(traits: ["HTTP"])),
+                .product(name: "HummingbirdCore", package: "hummingbird", condition: .when(traits: ["HTTP"])),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["HTTP"])),
+                .product(name: "NIOCore", package: "swift-nio", condition: .when(traits: ["HTTP"])),
+                .product(
+                    name: "ServiceLifecycle",
+                    package: "swift-service-lifecycle",
+                    condition: .when(traits: ["HTTP"])
+                ),
+                .product(name: "Tracing", package: "swift-distributed-tracing", condition: .when(traits: ["HTTP"])),
+            ]
+        ),
+        .target(
             name: "LeaderElectionConfiguration",
             dependencies: [
                 "LeaderElection",
@@ -150,6 +202,7 @@ let package = Package(
             dependencies: [
                 "LeaderElection",
                 "LeaderElectionConfiguration",
+                "LeaderElectionHTTP",
                 "ElectionFiles",
                 "ElectionHistory",
                 "CElectCommand",
@@ -215,6 +268,37 @@ let package = Package(
             name: "LeaderElectionConsulTests",
             dependencies: ["LeaderElection", "LeaderElectionConsul", "ElectionStores", "LeaderElectionTesting"]
         ),
+        .testTarget(
+            name: "LeaderElectionObservabilityTests",
+            dependencies: [
+                "LeaderElection", "LeaderElectionObservability", "LeaderElectionTesting",
+                .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["Observability"])),
+                .product(name: "MetricsTestKit", package: "swift-metrics", condition: .when(traits: ["Observability"])),
+                .product(
+                    name: "InMemoryTracing",
+                    package: "swift-distributed-tracing",
+                    condition: .when(traits: ["Observability"])
+                ),
+                .product(
+                    name: "Tracing",
+                    package: "swift-distributed-tracing",
+                    condition: .when(traits: ["Observability"])
+                ),
+            ]
+        ),
+        .testTarget(
+            name: "LeaderElectionHTTPTests",
+            dependencies: [
+                "LeaderElection", "LeaderElectionHTTP", "LeaderElectionObservability", "LeaderElectionTesting",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics", condition: .when(traits: ["HTTP"])),
+                .product(
+                    name: "ServiceLifecycle",
+                    package: "swift-service-lifecycle",
+                    condition: .when(traits: ["HTTP"])
+                ),
+            ]
+        ),
         // The engine in thousands of simulated worlds; see scripts/simulate.
         .target(
             name: "ElectionSimulation",
@@ -224,7 +308,14 @@ let package = Package(
         ),
         .executableTarget(name: "simulate", dependencies: ["ElectionSimulation"], path: "Tests/Simulate"),
         .testTarget(name: "ElectionSimulationTests", dependencies: ["ElectionSimulation", "LeaderElection"]),
-        .testTarget(name: "LeaderElectionTests", dependencies: ["LeaderElection", "LeaderElectionTesting"]),
+        .testTarget(
+            name: "LeaderElectionTests",
+            dependencies: [
+                "LeaderElection", "LeaderElectionTesting",
+                .product(name: "InMemoryLogging", package: "swift-log"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .testTarget(name: "ElectTests", dependencies: ["elect", "LeaderElection", "LeaderElectionConfiguration"]),
         .testTarget(
             name: "LeaderElectionConfigurationTests",

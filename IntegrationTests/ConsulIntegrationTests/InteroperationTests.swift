@@ -85,7 +85,7 @@ struct InteroperationTests {
 }
 
 /// `consul lock prefix/group command` as somebody would run it.
-private final class ConsulLock: Sendable {
+final class ConsulLock: Sendable {
     private let process: Process
     private let mark: URL
 

@@ -41,6 +41,9 @@ enum Store: CaseIterable, Sendable, Equatable, CustomTestStringConvertible {
     /// Whether those who wait hear of a release; a pooler that shares sessions lets nobody listen.
     var tellsReleases: Bool { self != .server(.pgbouncer) }
 
+    /// Whether candidates are listed there, and a leader can hand its lease to one of them.
+    var keepsNotes: Bool { self != .server(.redisQuorum) }
+
     var testDescription: String {
         switch self {
         case .file: "file"

@@ -9,7 +9,7 @@ internal import Testing
 @Suite(.serialized, .timeLimit(.minutes(5)))
 struct ConformanceTests {
     static let capabilities: ProviderConformance.Capabilities = [
-        .expiry, .remaining, .observedTakeover, .hints, .wipe, .everyGroupName,
+        .expiry, .remaining, .observedTakeover, .hints, .wipe, .everyGroupName, .notes, .quietNotes, .transfer,
     ]
 
     @Test(.needs(.postgres), arguments: ProviderConformance.cases(for: capabilities))

@@ -113,9 +113,11 @@ struct LossTests {
             )
             #expect(try await contender.renew(term: term).isRenewed)
             #expect(try await contender.release(term: term).isReleased)
-            #expect(try await contender.acquire().term != nil)
+            let next = try #require(try await contender.acquire().term)
+            let heir = try Contender("heir", contender.provider)
+            #expect(try await contender.transfer(to: heir, term: next).term != nil)
             let seen = try await database.run("SELECT string_agg(setting, ' ') FROM \(database.schema).seen")
-            #expect(seen == "on on on")
+            #expect(seen == "on on on on")
         }
     }
 }

@@ -29,6 +29,7 @@ struct TestDatabase: Sendable {
 
     var table: String { "\(schema).leader_election_lease" }
     var authority: String { "\(schema).leader_election_authority" }
+    var note: String { "\(schema).leader_election_note" }
 
     func provider(
         url: String? = nil,

@@ -10,7 +10,7 @@ import Testing
 struct ConformanceTests {
     @Test(
         arguments: ProviderConformance.cases(for: [
-            .expiry, .remaining, .observedTakeover, .hints, .wipe, .everyGroupName,
+            .expiry, .remaining, .observedTakeover, .hints, .wipe, .everyGroupName, .notes, .quietNotes, .transfer,
         ])
     )
     func keepsThePromisesOfAProvider(_ promise: ProviderConformance.Case) async throws {

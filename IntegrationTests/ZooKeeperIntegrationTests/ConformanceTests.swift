@@ -9,7 +9,11 @@ import Testing
 
 @Suite(.needs(.zookeeper), .serialized, .timeLimit(.minutes(2)))
 struct ConformanceTests {
-    @Test(arguments: ProviderConformance.cases(for: [.expiry, .hints, .endsWithProvider, .everyGroupName]))
+    @Test(
+        arguments: ProviderConformance.cases(
+            for: [.expiry, .hints, .endsWithProvider, .everyGroupName, .notes, .quietNotes, .transfer]
+        )
+    )
     func keepsThePromisesOfAProvider(_ promise: ProviderConformance.Case) async throws {
         let server = Ensemble(.zookeeper)
         try await promise.run(

@@ -69,5 +69,50 @@ struct LoadTests {
             #expect(sent <= 3, "\(sent) requests were sent to renew all groups")
         }
     }
+
+    @Test
+    func tenThousandNotesThatAreRepeatedCostNoWriteAndFewWatches() async throws {
+        try await PrivateServer.with(.zookeeper) { server in
+            let provider = try Ensemble(url: server.url).provider()
+            let hints = Hints(provider)
+            let text = String(repeating: "x", count: 400)
+            let requests = try (0..<10_000).map { index in
+                NoteRequest(
+                    group: try ElectionGroup("group \(index)"),
+                    key: "c-\(Nonce())",
+                    text: text,
+                    lifetime: .seconds(600),
+                    isNews: false,
+                    timeout: .seconds(60)
+                )
+            }
+            func write() async throws {
+                for start in stride(from: 0, to: requests.count, by: 1000) {
+                    for answer in try await provider.write(Array(requests[start..<start + 1000])) {
+                        guard case .done = answer else { throw NotInTime(what: "a note: \(answer)") }
+                    }
+                }
+            }
+            func read() async throws {
+                for start in stride(from: 0, to: requests.count, by: 200) {
+                    for answer in try await provider.notes(of: requests[start..<start + 200].map(\.group)) {
+                        guard case .found(let notes) = answer, notes.count == 1 else {
+                            throw NotInTime(what: "the notes: \(answer)")
+                        }
+                    }
+                }
+            }
+            try await write()
+            try await read()
+            try await soon("the watches") { await provider.store.outstanding == 0 }
+            #expect(await provider.store.newsWatches.count == NewsSlot.count)
+            hints.forget()
+            let before = await provider.store.sentCount
+            try await write()
+            try await read()
+            #expect(await provider.store.sentCount - before == 20_000)
+            #expect(hints.all.isEmpty)
+        }
+    }
 }
 #endif

@@ -30,6 +30,33 @@ struct RefusalTests {
     }
 
     @Test
+    func whoMayNotWriteNotesElectsAllTheSame() async throws {
+        let client = try await RawClient(ensemble.servers)
+        try? await client.create("/tests")
+        try await client.create(ensemble.root)
+        let administrator = try await RawClient(ensemble.servers, credentials: owner)
+        try await administrator.create("\(ensemble.root)/%notes")
+        let asker = try Asker(try ensemble.provider())
+        let term = try await asker.termSoon()
+        let note = NoteRequest(
+            group: asker.request.group,
+            key: "key",
+            text: "text",
+            lifetime: .seconds(60),
+            isNews: true,
+            timeout: .seconds(5)
+        )
+        for _ in 0..<2 {
+            guard case .unknown(let error as ElectionError)? = try await asker.provider.write([note]).first else {
+                throw NotInTime(what: "the refusal")
+            }
+            #expect(error.code == .storeRefused && error.message.contains(ensemble.root), "\(error)")
+        }
+        guard case .renewed = try await asker.renew(term) else { throw NotInTime(what: "the renewal") }
+        #expect(await asker.provider.store.ownNotes.isEmpty)
+    }
+
+    @Test
     func aRootThatIsMissingIsMadeOnlyIfThatIsWanted() async throws {
         let strict = try Asker(try ensemble.provider(createRoot: false))
         let error = try #require(try await strict.error())

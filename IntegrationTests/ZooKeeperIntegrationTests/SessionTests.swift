@@ -167,7 +167,7 @@ struct SessionTests {
 
 extension ZooKeeperStore {
     /// Ends the session as an operator could: by a second client that has its number and password.
-    fileprivate func killSession() throws {
+    func killSession() throws {
         try session?.handle.killSession(servers: settings.servers)
     }
 }

@@ -23,6 +23,39 @@ package func makeDirectory(_ path: String, mode: UInt32 = 0o770) throws(FileErro
     }
 }
 
+/// The names in a directory, in no order; nil if there is no such directory.
+///
+/// - Throws: `ENOTDIR` if something else stands there, a symbolic link included.
+package func fileNames(in directory: String) throws(FileError) -> [String]? {
+    let descriptor: Int32
+    do {
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        descriptor = try systemCall("open", directory) { open(directory, flags) }
+    } catch let error where error.code == ENOENT {
+        return nil
+    }
+    guard let stream = fdopendir(descriptor) else {
+        let code = errno
+        _ = close(descriptor)
+        throw FileError("fdopendir", directory, code: code)
+    }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        if name != "." && name != ".." { names.append(name) }
+    }
+    return names
+}
+
+/// Makes the watchers of the directory above receive ``DirectoryEvent/modified(_:)`` with the name of this one, if they
+/// ask for ``DirectoryInterest/touched``.
+package func touchDirectory(_ path: String) throws(FileError) {
+    try systemCall("utimensat", path) { utimensat(AT_FDCWD, path, nil, AT_SYMLINK_NOFOLLOW) }
+}
+
 /// Throws unless this process may write the file, or make files in the directory.
 package func checkWritable(_ path: String) throws(FileError) {
     try systemCall("access", path) { faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) }

@@ -24,6 +24,9 @@ package struct FileError: Error, Hashable, CustomStringConvertible {
     /// Whether this process, or the machine, has too many files open.
     package var isOutOfDescriptors: Bool { code == EMFILE || code == ENFILE }
 
+    /// Whether the file is larger than was allowed.
+    package var isTooLarge: Bool { code == EFBIG }
+
     package var description: String {
         // The text of a known error number is a constant: this is safe from any thread.
         let text = strerror(code).map { String(cString: $0) } ?? "unknown error"

@@ -22,12 +22,15 @@ package func readFile(_ path: String, atMost limit: Int) throws(FileError) -> [U
 /// Writes `temporaryName` in the same directory, and leaves nothing of it behind when the disk is full. Only one writer
 /// at a time may use a `temporaryName`. If this throws, the file is the old one, or the new one not yet proof against
 /// a power cut.
+///
+/// - Parameter isDurable: false for what may be lost, or be empty, after a power cut; nothing then waits for the disk.
 package func replaceFile(
     named name: String,
     in directory: String,
     with bytes: [UInt8],
     temporaryName: String,
-    mode: UInt32 = 0o660
+    mode: UInt32 = 0o660,
+    isDurable: Bool = true
 ) throws(FileError) {
     let (path, temporary) = (directory + "/" + name, directory + "/" + temporaryName)
     // What a killed process left.
@@ -36,7 +39,7 @@ package func replaceFile(
     do throws(FileError) {
         defer { _ = close(descriptor) }
         try writeAll(bytes, to: descriptor, at: 0, path: temporary)
-        try systemCall("fsync", temporary) { fsync(descriptor) }
+        if isDurable { try systemCall("fsync", temporary) { fsync(descriptor) } }
     } catch {
         _ = unlink(temporary)
         throw error
@@ -47,7 +50,7 @@ package func replaceFile(
         _ = unlink(temporary)
         throw error
     }
-    try syncDirectory(directory)
+    if isDurable { try syncDirectory(directory) }
 }
 
 /// Removes a file; none there is fine.

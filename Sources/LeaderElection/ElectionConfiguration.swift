@@ -48,6 +48,9 @@ public struct ElectionConfiguration: Sendable {
     /// not handed over at all. It has no part in an election that is won because a lease ended.
     public var prepare: (@Sendable () async throws -> Void)?
 
+    /// Keeps a candidate that is not well out of the election; by default every candidate counts as well.
+    public var healthCheck: HealthCheck?
+
     /// T: how long a leader that went silent keeps the group; from 1 second to 1 day.
     public var leaseDuration: Duration
     /// R: how often the lease is renewed; by default a third of what a lease is good for.

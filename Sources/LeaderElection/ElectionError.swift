@@ -24,6 +24,8 @@ public struct ElectionError: Error, Sendable {
         public static let notLeading = Code("not-leading")
         /// Leadership was not handed to the candidate named; the message says why.
         public static let transferRefused = Code("transfer-refused")
+        /// The candidate's own health check keeps it out of the election.
+        public static let unhealthy = Code("unhealthy")
         /// The store has no place for what was asked: candidates, instructions, or a directed transfer.
         public static let unsupported = Code("unsupported")
         /// Another candidate holds the lease and the caller did not want to wait longer.

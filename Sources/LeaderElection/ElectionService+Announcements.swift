@@ -18,17 +18,20 @@ extension ElectionService {
             log(.trace, "lease renewed", term: term)
         case .renewalFailed(let term, let error):
             emit(.renewalFailed, term: term, error: error)
-            log(.debug, "renewal failed: \(error.message)", term: term)
+            log(.debug, "renewal failed: \(error.message)", term: term, error: error)
         case .jeopardy(let term, let until):
             emit(.jeopardy, term: term, until: until)
-            log(.warning, "leadership in jeopardy: the lease could not be renewed", term: term)
+            // Where one group is in jeopardy, all groups of the same store are.
+            let level: Logger.Level = isNews("jeopardy") ? .warning : .debug
+            log(level, "leadership in jeopardy: the lease could not be renewed", term: term)
         case .recovered(let term, let until):
             emit(.recovered, term: term, until: until)
             log(.notice, "leadership out of jeopardy", term: term)
         case .lost(let term, let reason):
             board.update(role: board.idleRole, leadership: nil, leader: nil, reason: reason)
             emit(.lost, term: term, reason: reason)
-            log(reason == .resigned || reason == .stopped ? .notice : .error, "leadership ended: \(reason)", term: term)
+            let level: Logger.Level = reason == .resigned || reason == .stopped ? .notice : .error
+            log(level, "leadership ended: \(reason)", term: term, reason: reason)
         case .leaderChanged(let reason):
             if let leader = machine.leader { channel.assumeIsolated { $0.saw(term: leader.term, in: group) } }
             board.update(
@@ -38,11 +41,13 @@ extension ElectionService {
                 reason: reason
             )
             emit(.changed, term: machine.term, reason: reason)
-            log(.info, machine.leader.map { "leader is \($0.id)" } ?? "nobody leads", term: machine.leader?.term)
+            let leader = machine.leader
+            log(.info, leader.map { "leader is \($0.id)" } ?? "nobody leads", term: leader?.term, reason: reason)
         case .transferEnded(let error): transferEnded(error)
         case .error(let error):
             emit(.error, term: machine.term, error: error)
-            log(.error, "\(error.code): \(error.message)", term: machine.term)
+            let level: Logger.Level = isNews(error.message) ? .error : .debug
+            log(level, "\(error.code): \(error.message)", term: machine.term, error: error)
         }
     }
 
@@ -57,6 +62,9 @@ extension ElectionService {
         error: ElectionError? = nil,
         until: ElectionInstant? = nil
     ) {
+        let now = clock.now
+        board.health.saw(kind, error: error, until: until, at: now)
+        guard board.isHeard else { return }
         board.send(
             ElectionEvent(
                 kind: kind,
@@ -66,13 +74,26 @@ extension ElectionService {
                 leader: machine.leader,
                 reason: reason,
                 error: error,
-                instant: clock.now,
+                instant: now,
                 validUntil: until
             )
         )
     }
 
-    private func log(_ level: Logger.Level, _ message: Logger.Message, term: Int64?) {
-        logger.log(level: level, message, metadata: term.map { ["election-term": "\($0)"] })
+    private func isNews(_ text: String) -> Bool { channel.assumeIsolated { $0.isNews(text) } }
+
+    private func log(
+        _ level: Logger.Level,
+        _ message: @autoclosure () -> Logger.Message,
+        term: Int64?,
+        reason: ElectionReason? = nil,
+        error: ElectionError? = nil
+    ) {
+        guard logger.logLevel <= level else { return }
+        var metadata: Logger.Metadata = [:]
+        if let term { metadata["election-term"] = "\(term)" }
+        if let reason { metadata["election-reason"] = "\(reason)" }
+        if let error { metadata["election-error"] = "\(error.code)" }
+        logger.log(level: level, message(), metadata: metadata)
     }
 }

@@ -147,9 +147,11 @@ extension ElectionService {
     }
 
     func readHolder(_ operation: ElectionAction.Operation) {
+        board.health.saw(.send, at: operation.sent.now)
         channel.readings.assumeIsolated { lane in
             lane.submit(group, timeout: timing.attemptTimeout) { answer in
                 self.assumeIsolated { service in
+                    if case .unknown = answer {} else { service.board.health.saw(.ok, at: service.clock.now) }
                     service.handle { $0.holderAnswered(answer, to: operation, at: $1) }
                 }
             }
@@ -164,7 +166,7 @@ extension ElectionService {
         at instant: ElectionInstant,
         until: ElectionInstant? = nil
     ) {
-        audit?(
+        observed(
             ElectionOperation(
                 group: group,
                 kind: kind,

@@ -49,20 +49,6 @@ extension ElectionService {
         }
     }
 
-    /// Takes no part in the election until ``resume()``: ends a term of its own in an orderly way, and wins no other.
-    ///
-    /// Work under ``whileLeader(_:)`` is cancelled and waited for while the lease is still renewed. Returns when the lease
-    /// was given back or cannot be any more; at once if the calling task is cancelled.
-    public func suspend(_ reason: ElectionReason = .suspended) async {
-        handle { $0.suspend(reason, at: $1) }
-        await leaseGivenBack()
-    }
-
-    /// Takes part again after ``suspend(_:)``.
-    public func resume() {
-        handle { $0.resume(at: $1) }
-    }
-
     private static let withoutDirectory = ElectionError(
         .unsupported,
         "candidates are not listed: the store has no place for them, or the configuration says so"
@@ -94,12 +80,23 @@ extension ElectionService {
                 .waiting(nonce)
             } else { .away }
         perform(directory?.moved(to: position, at: moment) ?? [])
-        perform(directory?.changed(isEligible: !machine.isSuspended, health: nil, at: moment.now) ?? [])
+        tellHealth()
         rearmDirectory()
+    }
+
+    /// Tells others whether this candidate would lead, and how well it is.
+    func tellHealth() {
+        let isEligible = !machine.isSuspended
+        perform(directory?.changed(isEligible: isEligible, health: fitness?.score, at: clock.now) ?? [])
     }
 
     func noted() {
         perform(directory?.noted(at: clock.now) ?? [])
+        rearmDirectory()
+    }
+
+    func patrolled() {
+        perform(directory?.patrolled(at: clock.now) ?? [])
         rearmDirectory()
     }
 

@@ -107,6 +107,7 @@ extension ElectionService {
             return nil
         }
         let outcome = WorkOutcome<Value>()
+        let surroundings = board.witnesses.surroundings
         // A child of a discarding group that throws cancels its siblings there and then, from whatever thread it runs
         // on: from the engine's, which no blocked pool can hold up.
         try? await withThrowingDiscardingTaskGroup { group in
@@ -116,7 +117,17 @@ extension ElectionService {
             }
             group.addTask {
                 let result: Result<Value, any Error>
-                do { result = .success(try await body(leadership)) } catch { result = .failure(error) }
+                do {
+                    let value =
+                        if let surroundings {
+                            try await surroundings.run(in: leadership) { try await body(leadership) }
+                        } else {
+                            try await body(leadership)
+                        }
+                    result = .success(value)
+                } catch {
+                    result = .failure(error)
+                }
                 outcome.finish(result)
                 signal.fire()
             }
@@ -131,6 +142,7 @@ extension ElectionService {
 
     private func workChanged(by change: Int) {
         handle { $0.workChanged(by: change, at: $1) }
+        if machine.activeWork == 0 { board.health.workEnded() }
     }
 }
 

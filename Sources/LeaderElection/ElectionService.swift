@@ -52,6 +52,12 @@ public actor ElectionService {
     var preparations: CallLane<Nonce, Bool>?
     var transferring: [Nonce: CheckedContinuation<Void, any Error>] = [:]
     var reportedNoteError: ElectionError?
+    let healthCheck: HealthCheck?
+    var fitness: HealthMachine?
+    var healthChecks: CallLane<UInt64, Result<HealthCheck.Score, any Error>>?
+    var healthTimer: (any ElectionTimer)?
+    var isSuspended = false
+    var isUnwell = false
 
     /// All state lives on the engine's own thread, so that no blocked pool can hold up a renewal.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -99,6 +105,7 @@ public actor ElectionService {
         var random = random
         let group = try ElectionGroup(group)
         try configuration.validateCandidate()
+        try configuration.healthCheck?.validate()
         timing = try LeaseTiming(configuration)
         try provider.validate(group, leaseDuration: timing.leaseDuration)
         self.group = group
@@ -108,6 +115,7 @@ public actor ElectionService {
             metadata: configuration.metadata
         )
         guarantees = provider.guarantees
+        healthCheck = configuration.participation == .candidate ? configuration.healthCheck : nil
         self.executor = executor
         self.clock = clock
         self.audit = audit
@@ -117,7 +125,12 @@ public actor ElectionService {
         self.logger = logger
         channel = .shared(for: provider, executor: executor, clock: clock, random: random)
         cell = LeadershipCell(clock: clock)
-        board = ElectionBoard(group: group, isObserver: configuration.participation == .observer, executor: executor)
+        board = ElectionBoard(
+            group: group,
+            timing: timing,
+            isObserver: configuration.participation == .observer,
+            executor: executor
+        )
         machine = ElectionStateMachine(
             candidate: candidate,
             timing: timing,
@@ -223,12 +236,18 @@ public actor ElectionService {
 
     private func begin() {
         let highestTerm = channel.assumeIsolated { channel in
-            channel.listen(to: group, for: ObjectIdentifier(self)) { [weak self] hint in
-                self?.assumeIsolated { $0.hinted(hint) }
+            channel.listen(to: group, for: ObjectIdentifier(self)) { [weak self] signal in
+                self?.assumeIsolated { service in
+                    switch signal {
+                    case .hint(let hint): service.hinted(hint)
+                    case .patrol: service.patrolled()
+                    }
+                }
             }
             return channel.highestTerm(of: group)
         }
         machine.raiseHighestTerm(to: highestTerm)
+        beginHealthChecks()
         handle { $0.start(at: $1) }
     }
 
@@ -236,6 +255,7 @@ public actor ElectionService {
         isFinished = true
         channel.assumeIsolated { $0.stopListening(to: group, for: ObjectIdentifier(self)) }
         leaveDirectory()
+        endHealthChecks()
         board.update(role: .stopped, leadership: nil, leader: nil, reason: .stopped)
         emit(.stopped)
         board.finish()
@@ -262,6 +282,7 @@ public actor ElectionService {
     }
 
     private func hinted(_ hint: ProviderHint) {
+        board.health.hinted(hint, at: clock.now)
         if case .warning(let error) = hint {
             announce(.error(error))
             return

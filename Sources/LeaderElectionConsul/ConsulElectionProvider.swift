@@ -98,7 +98,7 @@ public final class ConsulElectionProvider: ElectionProvider, PushingProvider {
     ///   the data is.
     public func fence(of group: ElectionGroup, term: Int64) -> ConsulFence? {
         guard let lease = store.held[group], lease.term == term, let session = lease.session else { return nil }
-        return ConsulFence(key: store.names.key(group), session: session, index: term)
+        return ConsulFence(key: store.names.key(group), session: session, index: Int64(clamping: lease.index))
     }
 
     /// One blocking query for all groups of the prefix.

@@ -15,7 +15,7 @@ public struct ConsulFence: Hashable, Sendable {
     public let key: String
     /// The session that must hold it.
     public let session: String
-    /// The index that the key must still have: the term.
+    /// The index that the key must still have: the term, unless the lease was handed over.
     public let index: Int64
 
     init(key: String, session: String, index: Int64) {
@@ -24,7 +24,7 @@ public struct ConsulFence: Hashable, Sendable {
         self.index = index
     }
 
-    /// Two operations in JSON with a comma between them: that the session holds the key, and that the term is the same.
+    /// Two operations in JSON with a comma between them: that the session holds the key, and that the key is the same.
     public var operations: String {
         let checks = [
             KVOperation.checkSession(key, session: session), .checkIndex(key, UInt64(clamping: index)),

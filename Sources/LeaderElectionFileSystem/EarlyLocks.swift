@@ -21,10 +21,20 @@ final class EarlyLocks: Sendable {
         var due: ElectionInstant
     }
 
+    private struct Wanted {
+        var lockPath: String
+        /// How long to keep off, if the holder has put the group aside for none of these candidates.
+        var waitForHeir: @Sendable ([Nonce]) -> Duration?
+        /// What the candidates of this process ask with, by their incarnations.
+        var nonces: [Nonce: Nonce] = [:]
+
+        var wait: Duration? { waitForHeir(Array(nonces.values)) }
+    }
+
     private struct State {
         var isOpen = false
         /// The lock files of groups for which this process was refused last.
-        var wanted: [ElectionGroup: String] = [:]
+        var wanted: [ElectionGroup: Wanted] = [:]
         var won: [ElectionGroup: Won] = [:]
         var retries: [ElectionGroup: Retry] = [:]
         var written: [OpenFile] = []
@@ -74,8 +84,20 @@ final class EarlyLocks: Sendable {
     }
 
     /// Somebody else has the lock: tries for it when it ends.
-    func want(_ group: ElectionGroup, lockPath: String) {
-        state.withLock { if $0.isOpen { $0.wanted[group] = lockPath } }
+    ///
+    /// - Parameter waitForHeir: looks, when it has ended, how long to keep off, because the holder has put the group
+    ///   aside for somebody who asks with none of these nonces.
+    func want(
+        _ request: AcquireRequest,
+        lockPath: String,
+        waitForHeir: @escaping @Sendable ([Nonce]) -> Duration?
+    ) {
+        state.withLock { state in
+            guard state.isOpen else { return }
+            var wanted = state.wanted[request.group] ?? Wanted(lockPath: lockPath, waitForHeir: waitForHeir)
+            wanted.nonces[request.candidate.incarnation] = request.nonce
+            state.wanted[request.group] = wanted
+        }
     }
 
     /// The lock is ours, or the group is not campaigned for.
@@ -122,10 +144,12 @@ final class EarlyLocks: Sendable {
     func termBegan(_ group: ElectionGroup) { state.withLock { $0.retries[group] = nil } }
 
     private func attempt(_ group: ElectionGroup, round: Int) -> Bool {
-        guard let path = state.withLock({ $0.wanted[group] }) else { return true }
+        guard let wanted = state.withLock({ $0.wanted[group] }) else { return true }
+        // The heir must find the lock free, and the processors, too: its term is heard of like any other.
+        if let wait = wanted.wait { return keepOff(group, for: wait) }
         let lock: FileLock
         do {
-            guard case .won(let won, _) = try FileLock.attempt(path: path) else {
+            guard case .won(let won, _) = try FileLock.attempt(path: wanted.lockPath) else {
                 return state.withLock { state in
                     guard round < Self.pauses.count else {
                         state.retries[group] = nil
@@ -136,6 +160,11 @@ final class EarlyLocks: Sendable {
                 }
             }
             lock = won
+            if let wait = wanted.wait {
+                // Put aside since we looked. Nobody hears of this end: the lock is not armed yet.
+                lock.release()
+                return keepOff(group, for: wait)
+            }
         } catch {
             // The engine meets the same error, and reports it.
             return true
@@ -155,6 +184,12 @@ final class EarlyLocks: Sendable {
         }
         if !isKept { lock.release() }
         return true
+    }
+
+    /// Tries again when the heir is waited for no longer.
+    private func keepOff(_ group: ElectionGroup, for wait: Duration) -> Bool {
+        state.withLock { $0.retries[group] = Retry(round: 0, due: .now + wait) }
+        return false
     }
 
     /// Does what is due.

@@ -26,7 +26,7 @@ public import Logging
 ///
 /// On macOS it works without events: candidates notice a release at their next safety poll.
 public final class FileSystemElectionProvider: ElectionProvider, PushingProvider {
-    private let store: FileSystemStore
+    let store: FileSystemStore
 
     /// Checks the settings only; the directory itself is looked at by each call, so that it may come later.
     ///

@@ -25,11 +25,15 @@ actor FileSystemStore {
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     nonisolated let directory: StoreDirectory
-    private nonisolated let held = Mutex<[ElectionGroup: HeldLease]>([:])
+    nonisolated let held = Mutex<[ElectionGroup: HeldLease]>([:])
     /// Locks that were won, but not on the file that the last holder had locked: since when its lease is waited for.
     private var waits: [ElectionGroup: Wait] = [:]
     /// How often in a row a lock was found held without anybody's name in the state.
     private var transits: [ElectionGroup: Int] = [:]
+    /// Tells the temporary files of this store's notes from those of others.
+    let writer = Nonce()
+    /// When notes that have expired are looked for again.
+    var nextSweeps: [ElectionGroup: ElectionInstant] = [:]
 
     private struct Wait {
         var nonce: Nonce
@@ -89,13 +93,18 @@ actor FileSystemStore {
     func release(_ requests: [ReleaseRequest]) -> [ReleaseAnswer] {
         requests.map { request in
             guard let lease = lease(of: request.group, request.nonce, term: request.term) else { return .notHeld }
-            held.withLock { $0[request.group] = nil }
             let isIntact = (try? lease.lock.isIntact()) ?? false
-            // Kept open until the lock is free: closing it wakes the watchers, and they are to wake once.
-            let file = isIntact ? markReleased(request.group, lease) : nil
-            withExtendedLifetime(file) { lease.lock.release() }
+            free(request.group, lease, isIntact: isIntact)
             return isIntact ? .released : .notHeld
         }
+    }
+
+    /// Ends a lease of this process.
+    func free(_ group: ElectionGroup, _ lease: HeldLease, isIntact: Bool) {
+        held.withLock { $0[group] = nil }
+        // Kept open until the lock is free: closing it wakes the watchers, and they are to wake once.
+        let file = isIntact ? markReleased(group, lease) : nil
+        withExtendedLifetime(file) { lease.lock.release() }
     }
 
     func holders(of groups: [ElectionGroup]) throws(ElectionError) -> [HolderAnswer] {
@@ -152,13 +161,20 @@ actor FileSystemStore {
             if (try? lock.isIntact()) == true { return try decide(request, under: lock) }
             lock.release()
         }
+        // Before the lock is tried for: who keeps off must not be in the heir's way.
+        if let wait = try waitForHeir(
+            request,
+            afterTerm: { () throws(StoreFailure) in try readState(group)?.record.term }
+        ) {
+            return .reserved(for: wait)
+        }
         let path = directory.lockPath(group)
         let isNetwork = directory.isNetwork
         switch try failing({ () throws(FileError) in try FileLock.attempt(path: path, writable: isNetwork) }) {
         case .probed:
             return .deferred(retryAfter: .milliseconds(2), reason: "somebody is looking at the lock")
         case .held:
-            early.want(group, lockPath: path)
+            early.want(request, lockPath: path) { [weak directory] in directory?.waitForHeir(of: group, unless: $0) }
             waits[group] = nil
             if let record = try readState(group)?.record, !record.isReleased {
                 transits[group] = nil
@@ -179,6 +195,10 @@ actor FileSystemStore {
         transits[request.group] = nil
         return try underLock(lock) { () throws(StoreFailure) in
             let slots = try readState(request.group)
+            if let wait = try waitForHeir(request, afterTerm: { slots?.record.term }) {
+                lock.release()
+                return .reserved(for: wait)
+            }
             if let last = slots?.record, let wait = waitForEarlierHolder(last, lock, request) {
                 lock.release()
                 return .deferred(
@@ -255,6 +275,7 @@ actor FileSystemStore {
             guard try lock.isIntact() else { throw FileError("flock", lock.path, code: ESTALE) }
         }
         held.withLock { $0[request.group] = HeldLease(lock: lock, nonce: request.nonce, term: record.term) }
+        if last?.record.isReleased == true { directory.forgetReservation(of: request.group) }
         directory.hints.earlyLocks.settle(request.group)
         if let file { directory.hints.tellOfTerm(in: file) }
         return .granted(term: record.term, leaseDuration: request.leaseDuration)
@@ -289,7 +310,7 @@ actor FileSystemStore {
 
     // MARK: Parts
 
-    private func lease(of group: ElectionGroup, _ nonce: Nonce, term: Int64?) -> HeldLease? {
+    func lease(of group: ElectionGroup, _ nonce: Nonce, term: Int64?) -> HeldLease? {
         guard let lease = held.withLock({ $0[group] }), lease.nonce == nonce, term == nil || lease.term == term else {
             return nil
         }
@@ -333,11 +354,11 @@ actor FileSystemStore {
         return file
     }
 
-    private func failing<Value>(_ body: () throws(FileError) -> Value) throws(StoreFailure) -> Value {
+    func failing<Value>(_ body: () throws(FileError) -> Value) throws(StoreFailure) -> Value {
         do { return try body() } catch { throw .file(error) }
     }
 
-    private func answering<Answer>(
+    func answering<Answer>(
         _ group: ElectionGroup,
         _ body: () throws(StoreFailure) -> Answer,
         failing: (ElectionError) -> Answer

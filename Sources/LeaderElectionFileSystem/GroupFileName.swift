@@ -11,6 +11,8 @@ enum GroupFileName {
     static let maximumLength = 240
     static let lockSuffix = ".lock"
     static let stateSuffix = ".state"
+    static let heirSuffix = ".heir"
+    static let notesSuffix = ".notes"
 
     static func escape(_ group: ElectionGroup) -> String { escape(group.name, isFileName: true) }
 

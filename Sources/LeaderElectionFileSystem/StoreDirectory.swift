@@ -23,22 +23,27 @@ final class StoreDirectory: Sendable {
 
     let path: String
     let hints = HintChannel()
+    /// What notes and reservations are timed by.
+    let clock: any ElectionClock
     private let create: Bool
     private let allowNetwork: Bool
     private let logger: Logger?
     private let kindOf: @Sendable (String) throws -> FileSystemKind
     private let state = Mutex(State())
 
-    /// - Parameter kindOf: what the path is on; given by tests that have no network file system at hand.
+    /// - Parameters:
+    ///   - clock: what notes and reservations are timed by; leases are timed by nothing.
+    ///   - kindOf: what the path is on; given by tests that have no network file system at hand.
     init(
         path: String,
         create: Bool,
         allowNetwork: Bool,
         logger: Logger?,
+        clock: any ElectionClock = .system,
         kindOf: @escaping @Sendable (String) throws -> FileSystemKind = { try FileSystemKind.of($0) }
     ) {
         (self.path, self.create, self.allowNetwork) = (path, create, allowNetwork)
-        (self.logger, self.kindOf) = (logger, kindOf)
+        (self.logger, self.clock, self.kindOf) = (logger, clock, kindOf)
     }
 
     /// Several machines may be behind it: exclusive locks need a writable descriptor there, and events stay away.
@@ -58,6 +63,13 @@ final class StoreDirectory: Sendable {
     func stateName(_ group: ElectionGroup) -> String { GroupFileName.escape(group) + GroupFileName.stateSuffix }
 
     func statePath(_ group: ElectionGroup) -> String { path + "/" + stateName(group) }
+
+    func heirName(_ group: ElectionGroup) -> String { GroupFileName.escape(group) + GroupFileName.heirSuffix }
+
+    /// The folder of a group's notes.
+    func notesPath(_ group: ElectionGroup) -> String {
+        path + "/" + GroupFileName.escape(group) + GroupFileName.notesSuffix
+    }
 
     /// Finds the directory, or makes it, and sees to the watch on it; costs one `stat` when nothing has changed.
     func open() throws(ElectionError) {

@@ -8,6 +8,7 @@ extension PQFailure {
         static let noPermission = "42501"
         static let readOnly = "25006"
         static let noTable = "!table"
+        static let noNoteTable = "!notes"
         static let tooOld = "!version"
         static let encoding = "!encoding"
     }
@@ -26,11 +27,35 @@ extension PQFailure {
     var isAboutPreparedStatement: Bool { ["26000", "42P05", "0A000"].contains(sqlState) }
 
     /// What the people who run the database need to know.
-    func electionError(_ settings: PostgresSettings) -> ElectionError {
-        let (code, text) = sqlState.map { explain($0, settings) } ?? explainWithoutState(settings)
+    ///
+    /// - Parameter isAboutNotes: whether it happened to notes, which need other permissions than leases.
+    func electionError(_ settings: PostgresSettings, isAboutNotes: Bool = false) -> ElectionError {
+        let (code, text) =
+            sqlState.map { isAboutNotes ? explainForNotes($0, settings) : explain($0, settings) }
+            ?? explainWithoutState(settings)
         let source = sqlState.map { $0.hasPrefix("!") ? "" : "SQLSTATE \($0)" } ?? "libpq"
         let detail = [source, message].filter { !$0.isEmpty }.joined(separator: ": ")
         return ElectionError(code, detail.isEmpty ? text : "\(text) (\(detail))", cause: self)
+    }
+
+    private func explainForNotes(_ state: String, _ settings: PostgresSettings) -> (ElectionError.Code, String) {
+        let (place, table) = (settings.place, settings.qualified(settings.noteTable))
+        let grant = "GRANT SELECT, INSERT, UPDATE, DELETE ON \(table)"
+        switch state {
+        case State.noNoteTable:
+            return (
+                .storeRefused,
+                "the table of notes is missing in \(place)"
+                    + (settings.createTable ? " and this user may not make it" : "")
+                    + ", so that candidates are not listed and instructions not heard; elections go on without. Have "
+                    + "its owner run:\n\(PostgresSchema(settings: settings).noteDefinition)\nand \(grant) to this user\n"
+            )
+        case State.noPermission:
+            let schema = settings.schema.map { " and USAGE ON SCHEMA \($0.quoted)" } ?? ""
+            return (.storeRefused, "a permission for notes is missing in \(place); \(grant)\(schema)")
+        case "55P03": return (.timedOut, "another transaction kept the table of notes locked in \(place)")
+        default: return explain(state, settings)
+        }
     }
 
     private func explain(_ state: String, _ settings: PostgresSettings) -> (ElectionError.Code, String) {

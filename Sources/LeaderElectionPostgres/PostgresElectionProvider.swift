@@ -8,8 +8,9 @@ public import Logging
 ///
 /// Each group is a row that is never deleted: it remembers the last term. The lease is timed by the server's clock. One
 /// connection serves any number of groups, and a second one listens for releases, so that a waiting candidate takes
-/// over within milliseconds. Both are opened on first use, and again after a failure.
-public final class PostgresElectionProvider: ElectionProvider, PushingProvider {
+/// over within milliseconds. A third one is there while notes are used, so that nothing about them can hold up a lease.
+/// Each is opened on first use, and again after a failure.
+public final class PostgresElectionProvider: PushingProvider, NoteKeepingProvider, TransferringProvider {
     let store: PostgresStore
 
     /// One durable authority, timed by its own clock, that tells of releases.
@@ -21,7 +22,7 @@ public final class PostgresElectionProvider: ElectionProvider, PushingProvider {
     ///   - uri: where the database is, in libpq's words: `postgres://user:password@host:port/database?sslmode=…`. Several
     ///     hosts, passfiles, service files and TLS work as everywhere with libpq.
     ///   - schema: the schema of the tables; nil for the first one of the user's search path.
-    ///   - table: the table of leases. Beside it there is one that ends in `_authority`.
+    ///   - table: the table of leases. Beside it there are one that ends in `_authority` and, for notes, one in `_note`.
     ///   - channel: on which notifications are sent, the same for all candidates; nil for one named like the table.
     ///   - createTable: whether to make the tables if they are missing. If not, or if the user may not, the error holds
     ///     the statements that make them.
@@ -86,6 +87,33 @@ public final class PostgresElectionProvider: ElectionProvider, PushingProvider {
     /// One statement for all groups.
     public func holders(of groups: [ElectionGroup]) async throws -> [HolderAnswer] {
         try await store.holders(of: groups)
+    }
+
+    /// One statement for all leases, which waits for nobody.
+    ///
+    /// A lease whose fence a transaction is passing at that moment is not moved: see ``PostgresFence``.
+    public func transfer(_ requests: [TransferRequest]) async throws -> [TransferAnswer] {
+        try await store.transfer(requests)
+    }
+
+    /// One statement for all notes, on the connection for notes.
+    ///
+    /// The commit of notes that are no news waits for no disk and no standby.
+    ///
+    /// - Throws: ``/LeaderElection/ElectionError`` as `validate()` of a request does, before anything is changed, or when the
+    ///   table of notes cannot be used; leases are not concerned.
+    public func write(_ requests: [NoteRequest]) async throws -> [NoteAnswer] {
+        try await store.notes.write(requests)
+    }
+
+    /// One statement for all notes.
+    public func remove(_ requests: [NoteRemoval]) async throws -> [NoteAnswer] {
+        try await store.notes.remove(requests)
+    }
+
+    /// One statement for all groups.
+    public func notes(of groups: [ElectionGroup]) async throws -> [NotesAnswer] {
+        try await store.notes.notes(of: groups)
     }
 
     /// Listens on a connection of its own.

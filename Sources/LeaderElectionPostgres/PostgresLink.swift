@@ -176,6 +176,10 @@ actor PostgresLink {
         ElectionError(.timedOut, "\(opener.settings.place) did not answer within \(timeout)")
     }
 
+    private func explained(_ failure: PQFailure) -> ElectionError {
+        failure.electionError(opener.settings, isAboutNotes: purpose.isNotes)
+    }
+
     private func unreachable() -> ElectionError {
         ElectionError(.storeUnavailable, "\(opener.settings.place) cannot be reached")
     }
@@ -218,8 +222,10 @@ actor PostgresLink {
             for call in calls { send(call) }
         case .failure(let error):
             failures += 1
-            // A server that refuses us is asked more seldom: nothing changes before somebody mends it.
-            let longest: Duration = error.code == .storeRefused ? .seconds(5) : .seconds(1)
+            // A server that refuses us is asked more seldom: nothing changes before somebody mends it. A database may do
+            // without a table of notes for ever, and is not to be bothered by all its clients every few seconds.
+            let isRefused = error.code == .storeRefused
+            let longest: Duration = .seconds(isRefused ? (purpose.isNotes ? 60 : 5) : 1)
             let delay = min(longest, .milliseconds(50) * (1 << min(failures - 1, 10)))
             retryAt = .now + delay * Double.random(in: 0.5...1)
             lastFailure = error
@@ -278,7 +284,7 @@ actor PostgresLink {
             if prepares, !isPrepared { open?.preparedNames.insert(statement.name) }
             try flush(connection)
         } catch {
-            end(error.electionError(opener.settings))
+            end(explained(error))
         }
     }
 
@@ -310,7 +316,7 @@ actor PostgresLink {
             // What arrived before the end counts.
             take(from: connection)
             let cause = open?.calls.first?.failure ?? error
-            if open?.connection === connection { end(cause.electionError(opener.settings)) }
+            if open?.connection === connection { end(explained(cause)) }
         }
     }
 
@@ -336,7 +342,7 @@ actor PostgresLink {
                 mayPrepare = false
                 return send(call.asNew)
             }
-            let error = failure.electionError(opener.settings)
+            let error = explained(failure)
             finish(call, .failure(error))
             if failure.endsConnection { end(error) }
         } else if let result = call.result {

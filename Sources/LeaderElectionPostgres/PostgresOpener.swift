@@ -10,6 +10,8 @@ final class PostgresOpener: Sendable {
         case statements
         /// Listens to these channels.
         case listening([SQLName])
+        /// For notes, whose table the others do without.
+        case notes
     }
 
     /// What was found out while a connection was opened.
@@ -66,7 +68,7 @@ final class PostgresOpener: Sendable {
             do throws(PQFailure) {
                 result = try .success(opened(purpose, patience: patience))
             } catch {
-                result = .failure(error.electionError(settings))
+                result = .failure(error.electionError(settings, isAboutNotes: purpose.isNotes))
             }
             SerialThread.engine.executeNext { finish(result) }
         }
@@ -94,13 +96,7 @@ final class PostgresOpener: Sendable {
         facts.isPooled = basics.integer(0, 0) != Int64(connection.backendProcess)
         switch purpose {
         case .statements:
-            guard !basics.flag(0, 1) else {
-                throw PQFailure(sqlState: PQFailure.State.readOnly, message: "it is a standby, or set to read-only")
-            }
-            let encoding = basics.text(0, 2) ?? ""
-            guard encoding == "UTF8" || encoding == "SQL_ASCII" else {
-                throw PQFailure(sqlState: PQFailure.State.encoding, message: encoding)
-            }
+            try checkBasics(basics)
             try prepareTables(connection, until: deadline)
             let system = try answer(connection, PostgresAuthority.systemQuery, until: deadline)
             let timeline = try answer(connection, PostgresAuthority.timelineQuery, until: deadline)
@@ -122,11 +118,24 @@ final class PostgresOpener: Sendable {
                     facts.preparedNames.insert(statement.name)
                 }
             }
+        case .notes:
+            try checkBasics(basics)
+            try prepareTables(connection, forNotes: true, until: deadline)
         case .listening(let channels):
             for channel in channels { try connection.execute("LISTEN \(channel.quoted)", until: deadline) }
         }
         try connection.startPipeline()
         return Parcel(connection, facts)
+    }
+
+    private func checkBasics(_ basics: PQResult) throws(PQFailure) {
+        guard !basics.flag(0, 1) else {
+            throw PQFailure(sqlState: PQFailure.State.readOnly, message: "it is a standby, or set to read-only")
+        }
+        let encoding = basics.text(0, 2) ?? ""
+        guard encoding == "UTF8" || encoding == "SQL_ASCII" else {
+            throw PQFailure(sqlState: PQFailure.State.encoding, message: encoding)
+        }
     }
 
     private func connect(_ patience: Duration) throws(PQFailure) -> PQConnection {
@@ -155,19 +164,30 @@ final class PostgresOpener: Sendable {
         }
     }
 
-    private func prepareTables(_ connection: PQConnection, until deadline: ElectionInstant) throws(PQFailure) {
+    private func prepareTables(
+        _ connection: PQConnection,
+        forNotes: Bool = false,
+        until deadline: ElectionInstant
+    ) throws(PQFailure) {
         let schema = PostgresSchema(settings: settings)
         let found = try connection.execute(schema.lookUp, until: deadline)
-        if found.flag(0, 0) { return }
+        if found.flag(0, forNotes ? 2 : 0) { return }
+        let missing = forNotes ? PQFailure.State.noNoteTable : PQFailure.State.noTable
         guard settings.createTable else {
-            throw PQFailure(sqlState: PQFailure.State.noTable, message: "")
+            throw PQFailure(sqlState: missing, message: "")
         }
         do throws(PQFailure) {
             try connection.execute(schema.script(createSchema: !found.flag(0, 1)), until: deadline)
         } catch {
             guard error.sqlState == PQFailure.State.noPermission else { throw error }
-            throw PQFailure(sqlState: PQFailure.State.noTable, message: error.message)
+            throw PQFailure(sqlState: missing, message: error.message)
         }
+    }
+}
+
+extension PostgresOpener.Purpose {
+    var isNotes: Bool {
+        if case .notes = self { true } else { false }
     }
 }
 #endif

@@ -112,14 +112,14 @@ actor PostgresPush {
             self.test = nil
             isDegraded = false
             beCounted()
-        } else if let group = Self.group(in: notification.payload) {
-            let kind = notification.payload.utf8.first
-            store?.assumeIsolated { $0.heard(group, isFree: kind == UInt8(ascii: "r")) }
-            switch kind {
-            case UInt8(ascii: "r"): subscribers.send(.freed(group, listeners: likelyCandidates))
-            case UInt8(ascii: "a"): subscribers.send(.taken(group, listeners: likelyCandidates))
-            default: subscribers.send(.changed(group))
+        } else if let hint = Self.hint(in: notification.payload, listeners: likelyCandidates), let group = hint.group {
+            switch hint {
+            // A note says nothing about the lease.
+            case .noted: break
+            case .freed: store?.assumeIsolated { $0.heard(group, isFree: true) }
+            default: store?.assumeIsolated { $0.heard(group, isFree: false) }
             }
+            subscribers.send(hint)
         }
     }
 
@@ -130,10 +130,20 @@ actor PostgresPush {
         return listeners * own / max(1, livingGroups)
     }
 
-    /// The group in `r<term>:<group>` or `a<term>:<group>`.
-    static func group(in payload: String) -> ElectionGroup? {
-        guard let colon = payload.utf8.firstIndex(of: UInt8(ascii: ":")) else { return nil }
-        return try? ElectionGroup(String(payload[payload.index(after: colon)...]))
+    /// What `<letter><term>:<group>` says: `r` released, `a` acquired, `t` transferred, `n` (without a term) a note.
+    ///
+    /// - Returns: nil for other letters, which later versions may send.
+    static func hint(in payload: String, listeners: Int) -> ProviderHint? {
+        guard let colon = payload.utf8.firstIndex(of: UInt8(ascii: ":")),
+            let group = try? ElectionGroup(String(payload[payload.index(after: colon)...]))
+        else { return nil }
+        return switch payload.utf8.first {
+        case UInt8(ascii: "r"): .freed(group, listeners: listeners)
+        case UInt8(ascii: "a"): .taken(group, listeners: listeners)
+        case UInt8(ascii: "t"): .changed(group)
+        case UInt8(ascii: "n"): .noted(group)
+        default: nil
+        }
     }
 
     // MARK: - Whether anything arrives

@@ -16,6 +16,7 @@ struct PostgresQueries: Sendable {
     /// For one lease: answers nothing if it is not held.
     let releaseOne: PostgresStatement
     let holders: PostgresStatement
+    let transfer: PostgresStatement
 
     /// - Parameters:
     ///   - authority: what of the server's identity can be asked for.
@@ -39,6 +40,7 @@ struct PostgresQueries: Sendable {
         release = PostgresStatement(Self.release(lease: lease, channel: channel))
         releaseOne = PostgresStatement(Self.releaseOne(lease: lease, channel: channel))
         holders = PostgresStatement(Self.holders(lease: lease))
+        transfer = PostgresStatement(Self.transfer(lease: lease, authority: record, channel: channel))
     }
 
     /// The statements of an election, each for no group at all.
@@ -256,6 +258,38 @@ struct PostgresQueries: Sendable {
         WHERE l.grp = $1::text AND l.nonce = $2::uuid AND ($3::bigint IS NULL OR l.term = $3::bigint)
         RETURNING \(microseconds("clock_timestamp()")), 1, (\(durably)), pg_notify(\(channel), 'r' || l.term || ':' || l.grp)
         """
+    }
+
+    // $1 groups, $2 nonces, $3 terms, $4 nonces of the heirs, $5 holders, $6 incarnations, $7 metadata, $8 leases in ms
+    //
+    // A row that a fenced transaction holds is left alone, not waited for: renewals of other groups stand behind this.
+    private static func transfer(lease: String, authority: String, channel: String) -> String {
+        let isOwn = "l.nonce = i.nonce AND l.term = i.term AND l.expires > clock_timestamp()"
+        return """
+            WITH durable AS MATERIALIZED (\(durably)
+            ), input AS MATERIALIZED (
+                SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::uuid[],
+                    $7::text[], $8::bigint[]) WITH ORDINALITY AS i(grp, nonce, term, heir, holder, incarnation, meta, ttl, n)
+            ), known AS MATERIALIZED (
+                SELECT coalesce(max(a.longest_lease_ms), 0) AS longest FROM \(authority) a WHERE a.id = 1
+            ), moved AS (
+                UPDATE \(lease) AS l SET term = greatest(l.term + 1, \(newTerm)), seq = 0, nonce = i.heir,
+                    holder = i.holder, incarnation = i.incarnation, meta = i.meta::jsonb, ttl_ms = i.ttl,
+                    expires = clock_timestamp() + i.ttl * interval '1 millisecond'
+                FROM (
+                    SELECT w.* FROM input w CROSS JOIN LATERAL (
+                        SELECT 1 FROM \(lease) r WHERE r.grp = w.grp FOR UPDATE SKIP LOCKED
+                    ) AS locked WHERE w.ttl <= (SELECT k.longest FROM known k)
+                ) AS i
+                WHERE l.grp = i.grp AND \(isOwn) AND l.term < 9223372036854775807
+                RETURNING i.n, l.grp, l.term
+            ), told AS MATERIALIZED (
+                SELECT m.n, m.term, pg_notify(\(channel), 't' || m.term || ':' || m.grp) FROM moved m
+            )
+            SELECT \(microseconds("clock_timestamp()")), t.term, coalesce(\(isOwn), false), i.ttl > k.longest,
+                (SELECT count(setting) FROM durable)
+            FROM known k CROSS JOIN input i LEFT JOIN told t ON t.n = i.n LEFT JOIN \(lease) l ON l.grp = i.grp ORDER BY i.n
+            """
     }
 
     // $1 groups

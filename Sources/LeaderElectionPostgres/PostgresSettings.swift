@@ -18,6 +18,7 @@ struct PostgresSettings: Sendable {
     let schema: SQLName?
     let table: SQLName
     let authorityTable: SQLName
+    let noteTable: SQLName
     let channel: SQLName
     let createTable: Bool
     let quarantine: Bool
@@ -39,6 +40,7 @@ struct PostgresSettings: Sendable {
         self.table = try SQLName(table, what: "table")
         let stem = table.hasSuffix("_lease") ? String(table.dropLast("_lease".count)) : table
         authorityTable = try SQLName(stem + "_authority", what: "name of the table beside \"\(table)\"")
+        noteTable = try SQLName(stem + "_note", what: "name of the table of notes beside \"\(table)\"")
         // Channels belong to a whole database, so that the schema has to be a part of their name.
         self.channel = try SQLName(
             channel ?? (schema.map { $0 + "." } ?? "") + table,

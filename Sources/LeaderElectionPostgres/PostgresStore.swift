@@ -10,21 +10,22 @@ actor PostgresStore {
     nonisolated let subscribers = HintSubscribers()
     private nonisolated let opener: PostgresOpener
     nonisolated let work: PostgresLink
+    nonisolated let notes: PostgresNotes
     private nonisolated let testChannel: SQLName
 
     private var isObservingWork = false
     private var clock = ServerClockGuard()
     /// The longest lease that anybody asked for here.
-    private var longestLease = Duration.zero
+    var longestLease = Duration.zero
     private var hasSeenAuthority = false
     private var warnings: Set<String> = []
     /// How long the last caller was ready to wait; what the connection for notifications goes by.
     private(set) var attemptTimeout = Duration.seconds(2)
     private var push: PostgresPush?
     /// The groups that were asked for here since they were last given back.
-    private var groups: Set<ElectionGroup> = []
+    var groups: Set<ElectionGroup> = []
     /// Those of them whose lease was given back, by the last that was heard, and when.
-    private var freed: [ElectionGroup: ElectionInstant] = [:]
+    var freed: [ElectionGroup: ElectionInstant] = [:]
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { SerialThread.engine.asUnownedSerialExecutor() }
 
@@ -33,6 +34,7 @@ actor PostgresStore {
         testChannel = try SQLName("election_test_\(Nonce())", what: "channel for tests")
         opener = PostgresOpener(settings)
         work = PostgresLink(opener, .statements)
+        notes = PostgresNotes(settings)
     }
 
     // MARK: - Verbs
@@ -75,7 +77,7 @@ actor PostgresStore {
     }
 
     /// Splits a batch so that no statement names a group twice; nearly always one round.
-    private func inRounds<Request, Answer>(
+    func inRounds<Request, Answer>(
         _ requests: [Request],
         of group: (Request) -> ElectionGroup,
         _ call: ([Request]) async throws -> [Answer]
@@ -189,7 +191,7 @@ actor PostgresStore {
     }
 
     /// Makes the record of the authority fit the database as it is now, with a quarantine if it was another one.
-    private func register(_ timeout: Duration) async throws {
+    func register(_ timeout: Duration) async throws {
         var parameters = PostgresParameters()
         parameters.add(longestLease.wholeMilliseconds)
         parameters.add(hasSeenAuthority)
@@ -250,7 +252,7 @@ actor PostgresStore {
     // MARK: - Statements
 
     /// Runs a statement whose answer begins with the server's time in every row.
-    private func run<Answer: Sendable>(
+    func run<Answer: Sendable>(
         _ query: @escaping PostgresLink.Text,
         _ parameters: PostgresParameters,
         _ timeout: Duration,
@@ -348,6 +350,7 @@ actor PostgresStore {
 
     func shutDown() {
         work.assumeIsolated { $0.close() }
+        notes.assumeIsolated { $0.shutDown() }
         push?.assumeIsolated { $0.shutDown() }
     }
 }

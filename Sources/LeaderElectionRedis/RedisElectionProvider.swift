@@ -14,7 +14,7 @@ internal import Synchronization
 /// Replication of Redis is asynchronous: a fail-over may forget the last grants. The provider then grants nothing new until
 /// the leases of before are over, and terms still grow, because they are never smaller than the server's clock; see
 /// the article <doc:WhatRedisPromises>.
-public final class RedisElectionProvider: ElectionProvider, PushingProvider {
+public final class RedisElectionProvider: PushingProvider, NoteKeepingProvider, TransferringProvider {
     /// Asynchronous fail-over, timed by the server, which tells of releases.
     public let guarantees = ProviderGuarantees(
         exclusion: .asynchronousFailover,
@@ -87,6 +87,43 @@ public final class RedisElectionProvider: ElectionProvider, PushingProvider {
     public func holders(of groups: [ElectionGroup]) async throws -> [HolderAnswer] {
         guard !groups.isEmpty else { return [] }
         return try await election.holders(of: groups, until: deadline(nil))
+    }
+
+    /// One script call for up to 256 groups.
+    ///
+    /// A quorum of independent servers cannot do it in one step: there every answer is
+    /// ``/LeaderElection/TransferAnswer/refused(reason:)``, and nothing is changed.
+    public func transfer(_ requests: [TransferRequest]) async throws -> [TransferAnswer] {
+        guard !requests.isEmpty else { return [] }
+        return try await election.transfer(requests, until: deadline(requests.lazy.map(\.timeout).min()))
+    }
+
+    /// One script call for up to 256 notes.
+    ///
+    /// - Throws: ``/LeaderElection/ElectionError/Code/invalidConfiguration`` as `validate()` of a request does, before
+    ///   anything is changed; ``/LeaderElection/ElectionError/Code/unsupported`` for a quorum of independent servers,
+    ///   which keeps no notes.
+    public func write(_ requests: [NoteRequest]) async throws -> [NoteAnswer] {
+        for request in requests { try request.validate() }
+        guard !requests.isEmpty else { return [] }
+        return try await election.write(requests, until: deadline(requests.lazy.map(\.timeout).min()))
+    }
+
+    /// One script call for up to 256 notes.
+    ///
+    /// - Throws: ``/LeaderElection/ElectionError/Code/unsupported`` for a quorum of independent servers.
+    public func remove(_ requests: [NoteRemoval]) async throws -> [NoteAnswer] {
+        for request in requests { try request.validate() }
+        guard !requests.isEmpty else { return [] }
+        return try await election.remove(requests, until: deadline(requests.lazy.map(\.timeout).min()))
+    }
+
+    /// One script call for up to 256 groups, which changes nothing.
+    ///
+    /// - Throws: ``/LeaderElection/ElectionError/Code/unsupported`` for a quorum of independent servers.
+    public func notes(of groups: [ElectionGroup]) async throws -> [NotesAnswer] {
+        guard !groups.isEmpty else { return [] }
+        return try await election.notes(of: groups, until: deadline(nil))
     }
 
     /// Subscribes to the channel of the prefix, on a connection of its own.

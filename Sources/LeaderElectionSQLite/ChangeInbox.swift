@@ -10,6 +10,8 @@ final class ChangeInbox: Sendable {
     struct Content {
         /// Something was committed.
         var mustRead = false
+        /// The log was written to, which is before its bytes count: on a slow disk, long before.
+        var mayBeEarly = false
         /// A file of the database was removed or replaced.
         var mustVerify = false
         /// Events were lost; with `isDirectoryGone`, none follow either.
@@ -20,6 +22,7 @@ final class ChangeInbox: Sendable {
 
         mutating func formUnion(_ other: Content) {
             mustRead = mustRead || other.mustRead
+            mayBeEarly = mayBeEarly || other.mayBeEarly
             mustVerify = mustVerify || other.mustVerify
             mustResync = mustResync || other.mustResync
             isDirectoryGone = isDirectoryGone || other.isDirectoryGone

@@ -7,6 +7,8 @@ enum LeaseQuery: Int, CaseIterable {
     case begin, beginImmediate, commit, rollback
     case read, acquire, renew, release, endProcess
     case lastChange, changedSince, heldByProcess, quarantine
+    case transfer
+    case hasNotes, readNotes, writeNote, removeNote, forgetNotes, nextNews, lastNews, newsSince
 
     var sql: String {
         switch self {
@@ -32,6 +34,34 @@ enum LeaseQuery: Int, CaseIterable {
         case .changedSince: "SELECT grp, changed FROM leader_election_lease WHERE changed > ?1"
         case .heldByProcess: "SELECT grp FROM leader_election_lease WHERE process_lock = ?1"
         case .quarantine: "SELECT clock_domain, grants_after_ns FROM leader_election_store"
+        case .transfer:
+            // Nobody's process: the old holder's may end now, and the heir's is known once it asks.
+            """
+            UPDATE leader_election_lease SET
+                term = max(term + 1, ?4), nonce = ?5, holder = ?6, incarnation = ?7, meta = ?8, ttl_ms = ?9, seq = 0,
+                deadline_ns = ?10, process_lock = NULL, changed = ?11
+            WHERE grp = ?1 AND nonce = ?2 AND term = ?3 AND clock_domain = ?12 AND deadline_ns > ?13
+            RETURNING term
+            """
+        case .hasNotes: "SELECT 1 FROM sqlite_schema WHERE name = 'leader_election_note'"
+        case .readNotes:
+            "SELECT key, text FROM leader_election_note WHERE grp = ?1 AND \(Self.noteStands) ORDER BY key"
+        case .writeNote:
+            """
+            INSERT INTO leader_election_note AS note
+                (grp, key, clock_domain, deadline_ns, deadline_wall_ms, text, news)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            ON CONFLICT (grp, key) DO UPDATE SET
+                clock_domain = excluded.clock_domain, deadline_ns = excluded.deadline_ns,
+                deadline_wall_ms = excluded.deadline_wall_ms, text = excluded.text, news = max(note.news, excluded.news)
+            """
+        case .removeNote: "DELETE FROM leader_election_note WHERE grp = ?1 AND key = ?2"
+        case .forgetNotes: "DELETE FROM leader_election_note WHERE grp = ?1 AND NOT \(Self.noteStands)"
+        case .nextNews: "UPDATE leader_election_news SET last = last + 1 RETURNING last"
+        case .lastNews: "SELECT last FROM leader_election_news"
+        case .newsSince:
+            // Twice, since the index holds nothing else.
+            "SELECT grp, news FROM leader_election_note WHERE news > ?1 AND news > 0 ORDER BY news"
         }
     }
 
@@ -60,6 +90,32 @@ enum LeaseQuery: Int, CaseIterable {
             OR (lease.clock_domain = ?9 AND lease.deadline_ns <= ?7)
             OR (lease.term = ?14 AND lease.seq = ?15)
         RETURNING term
+        """
+
+    /// 2 clock domain · 3 now · 4 wall clock in ms.
+    ///
+    /// Only people and the order of candidates depend on a note, so that the wall clock may judge it where the boot
+    /// clock of its writer cannot be read: after a reboot, or from within another time namespace.
+    private static let noteStands = "iif(clock_domain = ?2, deadline_ns > ?3, deadline_wall_ms > ?4)"
+
+    /// The tables of notes, made when the first one is written: programs that know nothing of them go on as ever.
+    ///
+    /// `news` numbers the transactions that wrote something others should hear of at once; rows come and go, so that
+    /// the last number is kept apart.
+    static let noteSchema = """
+        CREATE TABLE leader_election_note (
+            grp TEXT NOT NULL,
+            key TEXT NOT NULL,
+            clock_domain TEXT NOT NULL,
+            deadline_ns INTEGER NOT NULL,
+            deadline_wall_ms INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            news INTEGER NOT NULL,
+            PRIMARY KEY (grp, key)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX leader_election_note_news ON leader_election_note (news) WHERE news > 0;
+        CREATE TABLE leader_election_news (last INTEGER NOT NULL) STRICT;
+        INSERT INTO leader_election_news VALUES (0);
         """
 
     /// The tables, version 1.

@@ -110,16 +110,7 @@ extension SQLiteConnection {
     }
 
     private static func processFiles(_ directory: String, _ database: String) -> [String] {
-        guard let stream = opendir(directory) else { return [] }
-        defer { closedir(stream) }
-        var files: [String] = []
-        while let entry = readdir(stream) {
-            let file = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if isProcessFile(file, of: database) { files.append(file) }
-        }
-        return files
+        ((try? fileNames(in: directory)) ?? []).filter { isProcessFile($0, of: database) }
     }
 }
 #endif

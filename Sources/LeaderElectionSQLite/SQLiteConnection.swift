@@ -15,6 +15,7 @@ final class SQLiteConnection {
     let name: String
     private let paths: [String]
     private let files: [FileIdentity?]
+    private var isKnownToHaveNotes = false
 
     /// Opens the database and makes the tables if there are none.
     ///
@@ -91,6 +92,19 @@ final class SQLiteConnection {
         var last: Int64 = 0
         try handle.run(.lastChange) { last = $0.integer(0) }
         return last
+    }
+
+    /// The newest of the notes that others should hear of.
+    func lastNews() throws -> Int64 {
+        var last: Int64 = 0
+        if try hasNotes() { try handle.run(.lastNews) { last = $0.integer(0) } }
+        return last
+    }
+
+    /// Whether somebody has made the tables of notes.
+    func hasNotes() throws -> Bool {
+        if !isKnownToHaveNotes { try handle.run(.hasNotes) { _ in isKnownToHaveNotes = true } }
+        return isKnownToHaveNotes
     }
 
     private static func identities(_ paths: [String]) throws -> [FileIdentity?] {

@@ -10,7 +10,8 @@ internal import Synchronization
 ///
 /// Each group is a row of the table `leader_election_lease`, which is never deleted: it remembers the last term.
 /// The lease is timed by the machine's boot clock, so wall clocks play no part. A release reaches waiting
-/// candidates by a file event within a few milliseconds, and so does the death of the holder's process.
+/// candidates by a file event within a few milliseconds, and so does the death of the holder's process. Notes are rows
+/// of a table of their own, made when the first one is written.
 ///
 /// The database may hold other tables, but whatever else uses it must keep its transactions short. It must be on a
 /// local file system, and no program may copy it, or open and close its files, within a process that takes part.
@@ -111,7 +112,7 @@ public final class SQLiteElectionProvider: ElectionProvider, PushingProvider {
     /// How many write transactions were begun so far.
     package var writeTransactions: Int { store.writeTransactions.load(ordering: .relaxed) }
 
-    private static func deadline(_ timeout: Duration?) -> ElectionInstant { .now + (timeout ?? .seconds(1)) }
+    static func deadline(_ timeout: Duration?) -> ElectionInstant { .now + (timeout ?? .seconds(1)) }
 }
 
 extension SQLiteElectionProvider: KernelHeldLeases {

@@ -91,7 +91,17 @@ extension SQLiteLeaseStore {
 
     /// A write to the log that no process announces: renewals mostly, or a provider that died before it could.
     private nonisolated func readLater() {
-        if inbox.putAside(.now, delay: .milliseconds(25), { $0.mustRead = true }) { takeUp() }
+        let isDue = inbox.putAside(.now, delay: .milliseconds(25)) { content in
+            content.mustRead = true
+            content.mayBeEarly = true
+        }
+        if isDue { takeUp() }
+    }
+
+    /// Once more, for a commit that waited for the disk when we looked: nothing tells when that ended.
+    private func lookAgain() {
+        _ = inbox.putAside(.now, delay: .milliseconds(500)) { $0.mustRead = true }
+        watcher?.nudge()
     }
 
     /// Runs on the watcher's thread before it waits; answers for how many milliseconds it may.
@@ -119,40 +129,51 @@ extension SQLiteLeaseStore {
         }
         if !content.endedProcesses.isEmpty { hintAtLeases(of: content.endedProcesses) }
         if content.mustRead { readChanges() }
+        if content.mayBeEarly { lookAgain() }
     }
 
     private func hintAtLeases(of processes: Set<String>) {
-        readChanges { connection in
-            var groups: [String] = []
+        send { connection in
+            var hints: [ProviderHint] = []
             for process in processes {
                 try connection.handle.run(.heldByProcess, .text(process)) { row in
-                    if let name = row.text(0) { groups.append(name) }
+                    if let hint = leaseHint(row) { hints.append(hint) }
                 }
             }
-            return groups
+            return hints
         }
     }
 
     private func readChanges() {
-        readChanges { connection in
-            var groups: [String] = []
-            var last = lastChange
-            try connection.handle.run(.changedSince, .integer(lastChange)) { row in
-                if let name = row.text(0) { groups.append(name) }
-                last = max(last, row.integer(1))
+        send { connection in
+            var hints: [ProviderHint] = []
+            var (change, news) = (lastChange, lastNews)
+            try connection.handle.run(.changedSince, .integer(change)) { row in
+                if let hint = leaseHint(row) { hints.append(hint) }
+                change = max(change, row.integer(1))
             }
-            lastChange = last
-            return groups
+            var noted: Set<ElectionGroup> = []
+            if try connection.hasNotes() {
+                try connection.handle.run(.newsSince, .integer(news)) { row in
+                    if let group = row.text(0).flatMap({ try? ElectionGroup($0) }) { noted.insert(group) }
+                    news = row.integer(1)
+                }
+            }
+            // Only now that nothing can fail any more: what is not told must be found again.
+            (lastChange, lastNews) = (change, news)
+            return hints + noted.map { .noted($0) }
         }
     }
 
-    private func readChanges(_ read: (SQLiteConnection) throws -> [String]) {
+    private func leaseHint(_ row: SQLiteRow) -> ProviderHint? {
+        guard let group = row.text(0).flatMap({ try? ElectionGroup($0) }), interest.contains(group) else { return nil }
+        return .changed(group)
+    }
+
+    private func send(_ read: (SQLiteConnection) throws -> [ProviderHint]) {
         guard !subscribers.isEmpty, let connection else { return }
         do {
-            for name in try read(connection) {
-                guard let group = try? ElectionGroup(name), interest.contains(group) else { continue }
-                subscribers.send(.changed(group))
-            }
+            for hint in try read(connection) { subscribers.send(hint) }
         } catch let failure as SQLiteFailure where failure.kind == .busy {
             readLater()
             watcher?.nudge()

@@ -50,6 +50,7 @@ extension SQLiteLeaseStore {
             largestLease: largestLease > .zero ? largestLease : .seconds(30)
         )
         lastChange = try connection.lastChange()
+        lastNews = try connection.lastNews()
         self.connection = connection
         watchIfWanted()
         if mustResync {

@@ -38,6 +38,8 @@ actor SQLiteLeaseStore {
     var interest: Set<ElectionGroup> = []
     /// The newest change that subscribers know of, or that is our own.
     var lastChange: Int64 = 0
+    /// The newest of the notes that subscribers know of.
+    var lastNews: Int64 = 0
     var mustResync = false
     /// What was warned of, each only once.
     var warnings: Set<String> = []
@@ -179,10 +181,10 @@ actor SQLiteLeaseStore {
             }
         }
         guard !wanted.isEmpty else { return }
-        let (removed, change) = try write(connection) { now, change in
+        let (removed, change, newest) = try write(connection) { now, change in
             if let wait = try connection.quarantine(at: now, in: domain) {
                 for index in wanted { answers[index] = wait }
-                return (Set<String>(), change)
+                return (Set<String>(), change, change - 1)
             }
             var removed: Set<String> = []
             for index in wanted {
@@ -195,10 +197,11 @@ actor SQLiteLeaseStore {
                 }
                 answers[index] = try grant(request, connection, now, domain, change, processLock)
             }
-            return (removed, change)
+            return (removed, change, try connection.lastChange())
         }
-        // Our own grants are no news to us, unless foreign ones came before them.
-        if removed.isEmpty, lastChange == change - 1 { lastChange = change }
+        // Our own grants are no news to us, unless foreign ones came before them. A lease that was ours before is no
+        // change at all, and its number is the next one's.
+        if removed.isEmpty, lastChange == change - 1 { lastChange = newest }
         for name in removed { connection.removeProcessFile(name) }
         announce()
     }

@@ -16,6 +16,13 @@ enum CandidateRecord {
         return Array(MetadataText.encode(fields).utf8)
     }
 
+    /// Whether a candidate of ours wrote it, and not one of another client whose nodes have names like ours.
+    static func isOurs(_ data: [UInt8]) -> Bool {
+        let fields = String(validating: data, as: UTF8.self).flatMap(MetadataText.decode)
+        return fields?["candidate"] != nil && fields?["incarnation"].flatMap { Nonce($0) } != nil
+            && fields?["leaseNanoseconds"].flatMap { Int64($0) } != nil
+    }
+
     /// The record of a leader, also of one that another client's recipe made.
     static func decode(_ data: [UInt8], node: Contender, stat: NodeStat, sessionTimeout: Duration) -> LeaseRecord {
         let fields = String(validating: data, as: UTF8.self).flatMap(MetadataText.decode)

@@ -29,5 +29,9 @@ enum GroupPath {
 
     /// Where sessions show that they live; no group has this name, because a % is always followed by digits.
     static let heartbeats = "%heartbeats"
+    /// Where notes are, a node for each group.
+    static let notes = "%notes"
+    /// What is changed with each note that others are to hear of.
+    static let news = "%news"
 }
 #endif

@@ -8,6 +8,8 @@ struct NodeStat: Hashable, Sendable {
     var czxid: Int64
     var ephemeralOwner: Int64
     var version: Int32
+    /// When a child was made or deleted last.
+    var pzxid: Int64 = 0
 }
 
 /// The answer to one request.
@@ -24,7 +26,12 @@ struct ZooKeeperReply: Sendable {
     init(_ code: Int32, _ stat: UnsafePointer<Stat>?) {
         self.code = code
         self.stat = stat.map {
-            NodeStat(czxid: $0.pointee.czxid, ephemeralOwner: $0.pointee.ephemeralOwner, version: $0.pointee.version)
+            NodeStat(
+                czxid: $0.pointee.czxid,
+                ephemeralOwner: $0.pointee.ephemeralOwner,
+                version: $0.pointee.version,
+                pzxid: $0.pointee.pzxid
+            )
         }
     }
 }
@@ -108,6 +115,12 @@ enum ZooKeeperCallbacks {
         ZooKeeperInbox.put(UInt(bitPattern: context)) { .reply(id: $0, ZooKeeperReply(code)) }
     }
 
+    static let carriedOut: void_completion_t = { code, context in
+        // The library has written the last of the results.
+        ZooKeeperHandle.forgetResults(UInt(bitPattern: context))
+        ZooKeeperInbox.put(UInt(bitPattern: context)) { .reply(id: $0, ZooKeeperReply(code)) }
+    }
+
     static let changed: stat_completion_t = { code, stat, context in
         ZooKeeperInbox.put(UInt(bitPattern: context)) { .reply(id: $0, ZooKeeperReply(code, stat)) }
     }
@@ -128,9 +141,9 @@ enum ZooKeeperCallbacks {
         }
     }
 
-    static let listed: strings_completion_t = { code, names, context in
+    static let listed: strings_stat_completion_t = { code, names, stat, context in
         ZooKeeperInbox.put(UInt(bitPattern: context)) { request in
-            var reply = ZooKeeperReply(code)
+            var reply = ZooKeeperReply(code, stat)
             if let names = names?.pointee {
                 reply.children = UnsafeBufferPointer(start: names.data, count: Int(names.count)).compactMap { name in
                     name.map { String(cString: $0) }

@@ -74,8 +74,14 @@ struct ZooKeeperHandle: Hashable, Sendable {
         zoo_adelete(pointer, path, -1, ZooKeeperCallbacks.done, context)
     }
 
-    func set(_ path: String, _ context: UnsafeMutableRawPointer?) -> Int32 {
-        zoo_aset(pointer, path, "", 0, -1, ZooKeeperCallbacks.changed, context)
+    func set(_ path: String, _ data: [UInt8] = [], _ context: UnsafeMutableRawPointer?) -> Int32 {
+        data.withUnsafeBytes { bytes in
+            // Without a place even no bytes would be nothing at all.
+            let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+            return "".withCString { empty in
+                zoo_aset(pointer, path, start ?? empty, Int32(bytes.count), -1, ZooKeeperCallbacks.changed, context)
+            }
+        }
     }
 
     /// - Parameter isWatched: tell with the same context when the node changes or goes.
@@ -91,7 +97,7 @@ struct ZooKeeperHandle: Hashable, Sendable {
     }
 
     func children(_ path: String, isWatched: Bool, _ context: UnsafeMutableRawPointer?) -> Int32 {
-        zoo_awget_children(
+        zoo_awget_children2(
             pointer,
             path,
             isWatched ? ZooKeeperCallbacks.watcher : nil,

@@ -5,13 +5,18 @@ internal import LeaderElection
 
 /// A request to the servers.
 enum ZooKeeperOperation {
-    enum Kind { case persistent, ephemeral, candidate }
+    enum Kind { case persistent, container, ephemeral, candidate }
 
     case create(String, [UInt8], Kind)
     case delete(String)
     case beat(String)
+    case set(String, [UInt8])
+    /// All of them or none.
+    case all([ZooKeeperChange])
     case get(String, watch: WatchedNode?)
     case children(String, watch: WatchedNode?)
+    /// Reads a node, and has us told of its next change.
+    case news(String, NewsSlot)
 }
 
 /// A node that we are told of once when it goes.
@@ -75,16 +80,23 @@ extension ZooKeeperStore {
         case .create(let path, let data, let kind):
             handle.create(path, data, isCreatorOnly: isCreatorOnly, mode: kind.mode, context)
         case .delete(let path): handle.delete(path, context)
-        case .beat(let path): handle.set(path, context)
+        case .beat(let path): handle.set(path, [], context)
+        case .set(let path, let data): handle.set(path, data, context)
+        case .all(let changes): handle.carryOut(changes, isCreatorOnly: isCreatorOnly, context)
         case .get(let path, let watch): handle.get(path, isWatched: register(watch, id), context)
         case .children(let path, let watch): handle.children(path, isWatched: register(watch, id), context)
+        case .news(let path, let slot):
+            handle.get(path, isWatched: registerNews(slot, id), context)
         }
     }
 
     func replied(_ id: UInt64, _ reply: ZooKeeperReply) {
         guard let handler = handlers.removeValue(forKey: id) else { return }
         inFlight -= 1
-        if reply.code != ZooKeeperCode.ok { unregister(id) }
+        if reply.code != ZooKeeperCode.ok {
+            unregister(id)
+            newsWatches[id] = nil
+        }
         handler(reply)
     }
 
@@ -123,6 +135,7 @@ extension ZooKeeperOperation.Kind {
     fileprivate var mode: Int32 {
         switch self {
         case .persistent: ZOO_PERSISTENT
+        case .container: ZOO_CONTAINER
         case .ephemeral: ZOO_EPHEMERAL
         case .candidate: ZOO_EPHEMERAL_SEQUENTIAL
         }

@@ -103,7 +103,11 @@ extension ZooKeeperStore {
         groups[group]?.places[ask.nonce]?.grantedUntil = ask.arrival + lease
         nextExpiry = min(nextExpiry, ask.arrival + lease)
         ask.answer(.granted(term: term, leaseDuration: lease))
-        if isNew { watchOwn(group, node) }
+        if isNew {
+            watchOwn(group, node)
+            // A leader hears of what is asked of it before it has read any note.
+            wantNews(group)
+        }
         beatSoon()
     }
 

@@ -147,7 +147,12 @@ extension ZooKeeperStore {
             switch event {
             case .session(let state): stateChanged(state)
             case .reply(let id, let reply): replied(id, reply)
-            case .watch(let id, let isGone): if let node = unregister(id) { fired(node, isGone: isGone) }
+            case .watch(let id, let isGone):
+                if let slot = newsWatches.removeValue(forKey: id) {
+                    newsCame(slot)
+                } else if let node = unregister(id) {
+                    fired(node, isGone: isGone)
+                }
             }
         }
         sendBacklog()
@@ -245,6 +250,8 @@ extension ZooKeeperStore {
 
     private func resume() {
         resolveWithdrawn()
+        // Before anybody writes notes of the new session.
+        resumeNotes()
         tellWaiting(nil)
         beatSoon()
     }
@@ -266,6 +273,9 @@ extension ZooKeeperStore {
         watched = [:]
         watchIDs = [:]
         watchedBytes = 0
+        newsWatches = [:]
+        news.forgetVersions()
+        loseNotes()
         groups = [:]
         heartbeatUnderWay = nil
         let handlers = handlers.sorted { $0.key < $1.key }

@@ -54,6 +54,14 @@ actor ZooKeeperStore {
     var watchIDs: [String: UInt64] = [:]
     var watchedBytes = 0
 
+    // Notes.
+    var ownNotes: [ElectionGroup: [String: OwnNote]] = [:]
+    var nextNoteExpiry = ElectionInstant.distantFuture
+    var noteTimer: SerialThread.Timer?
+    var noteReadings: [ElectionGroup: NoteReading] = [:]
+    var news = NewsInterest()
+    var newsWatches: [UInt64: NewsSlot] = [:]
+
     private var expiries: [UInt64: () -> Void] = [:]
     private var lastBatch: UInt64 = 0
 
@@ -121,7 +129,7 @@ actor ZooKeeperStore {
     }
 
     /// Runs `start` once there is a session, and returns when all answers are there or the time is up.
-    private func answering<Request, Answer: Sendable>(
+    func answering<Request, Answer: Sendable>(
         _ requests: [Request],
         timeout: (Request) -> Duration,
         unknown: @escaping (ElectionError) -> Answer,
@@ -197,6 +205,7 @@ actor ZooKeeperStore {
         isShutDown = true
         dropSession(cause: nil, mustClose: true)
         beatTimer?.cancel()
+        noteTimer?.cancel()
     }
 }
 #endif

@@ -174,7 +174,8 @@ extension Checker {
             withService(process, group) { notes in
                 notes.eventTerm = nil
             }
-            if event.reason == .stopped || event.reason == .resigned, notes.releasedDuringWork.contains(term) {
+            let isOrderly = event.reason.map { [.stopped, .resigned, .transferred, .suspended].contains($0) } ?? false
+            if isOrderly, notes.releasedDuringWork.contains(term) {
                 fail("W1", "\(who): gave term \(term) back on purpose while its work was still running")
             }
         case .renewed, .jeopardy, .recovered, .renewalFailed:

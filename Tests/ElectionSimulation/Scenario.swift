@@ -14,6 +14,8 @@ package struct Scenario: Sendable {
         package var crash = 0.0
         package var stop = 0.0
         package var resign = 0.0
+        package var transfer = 0.0
+        package var suspension = 0.0
         package var wallStep = 0.0
         package var storeWallStep = 0.0
         package var hints = 0.0
@@ -64,6 +66,7 @@ package struct Scenario: Sendable {
         let differ = dice.chance(0.3)
         let withGrace = dice.chance(0.2)
         let shutdown = dice.pick([Duration?.none, nil, .zero, lease * 0.25, lease * 2.0])
+        let hasPriorities = dice.chance(0.2)
         let poll = dice.pick([Duration?.none, nil, .milliseconds(700)])
         let drift = drift
         configurations = (0..<nodes).map { node in
@@ -73,6 +76,7 @@ package struct Scenario: Sendable {
             configuration.clockDriftBound = drift
             configuration.shutdownTimeout = shutdown
             configuration.retryInterval = poll
+            if hasPriorities { configuration.priority = dice.index(below: 3) }
             if withGrace { configuration.gracePeriod = configuration.leaseDuration * 0.1 }
             return configuration
         }
@@ -96,6 +100,8 @@ package struct Scenario: Sendable {
         troubles.crash = weight(0.4)
         troubles.stop = weight(0.4)
         troubles.resign = weight(0.4)
+        troubles.transfer = weight(0.4)
+        troubles.suspension = weight(0.2)
         // A wall clock that is set back hides a freeze from the only guard that could see it.
         troubles.wallStep = troubles.freeze > 0 ? 0 : weight(0.25)
         troubles.storeWallStep = losesData ? 0 : weight(0.2)

@@ -223,8 +223,8 @@ extension StoreCall {
         switch self {
         case .acquire: 0
         case .renew: 1
-        case .release: 2
-        case .read: 3
+        case .release, .transfer: 2
+        case .read, .write, .remove, .notes: 3
         }
     }
 }

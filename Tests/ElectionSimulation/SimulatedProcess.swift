@@ -129,6 +129,21 @@ package final class SimulatedProcess: Sendable {
         Task(executorPreference: executor) { await service.resign(standingDownFor: time) }
     }
 
+    package func transfer(group: Int, to heir: String) {
+        let service = services[group]
+        Task(executorPreference: executor) { try? await service.transfer(to: heir) }
+    }
+
+    package func suspend(group: Int) {
+        let service = services[group]
+        Task(executorPreference: executor) { await service.suspend() }
+    }
+
+    package func goOn(group: Int) {
+        let service = services[group]
+        Task(executorPreference: executor) { await service.resume() }
+    }
+
     /// Runs something of the user's while this process leads, once.
     package func runOnce(group: Int) {
         let (service, user) = (services[group], users[group])

@@ -2,8 +2,8 @@
 
 package import LeaderElection
 
-/// The client side of the store in one process: four verbs that go over the simulated network.
-package final class SimulatedProvider: PushingProvider {
+/// The client side of the store in one process: verbs that go over the simulated network.
+package final class SimulatedProvider: PushingProvider, NoteKeepingProvider, TransferringProvider {
     package let guarantees: ProviderGuarantees
     private let process: Int
     private let network: SimulatedNetwork
@@ -41,6 +41,26 @@ package final class SimulatedProvider: PushingProvider {
 
     package func holders(of groups: [ElectionGroup]) async throws -> [HolderAnswer] {
         guard case .read(let answers) = try await call(.read(groups)) else { return [] }
+        return answers
+    }
+
+    package func transfer(_ requests: [TransferRequest]) async throws -> [TransferAnswer] {
+        guard case .transfer(let answers) = try await call(.transfer(requests)) else { return [] }
+        return answers
+    }
+
+    package func write(_ requests: [NoteRequest]) async throws -> [NoteAnswer] {
+        guard case .changedNotes(let answers) = try await call(.write(requests)) else { return [] }
+        return answers
+    }
+
+    package func remove(_ requests: [NoteRemoval]) async throws -> [NoteAnswer] {
+        guard case .changedNotes(let answers) = try await call(.remove(requests)) else { return [] }
+        return answers
+    }
+
+    package func notes(of groups: [ElectionGroup]) async throws -> [NotesAnswer] {
+        guard case .notes(let answers) = try await call(.notes(groups)) else { return [] }
         return answers
     }
 

@@ -9,6 +9,10 @@ package enum StoreCall: Sendable {
     case renew([RenewRequest])
     case release([ReleaseRequest])
     case read([ElectionGroup])
+    case transfer([TransferRequest])
+    case write([NoteRequest])
+    case remove([NoteRemoval])
+    case notes([ElectionGroup])
 }
 
 /// Its answer.
@@ -17,6 +21,9 @@ package enum StoreReply: Sendable {
     case renew([RenewAnswer])
     case release([ReleaseAnswer])
     case read([HolderAnswer])
+    case transfer([TransferAnswer])
+    case changedNotes([NoteAnswer])
+    case notes([NotesAnswer])
 }
 
 /// The one authority of a world: the real in-memory store behind a wire, with each change of its records looked at.
@@ -26,6 +33,7 @@ package final class SimulatedStore: Sendable {
     package let groups: [ElectionGroup]
     private let recorder: Recorder
     private let isDown = Mutex(false)
+    private let transferred = Mutex<Set<Int64>>([])
 
     package init(clock: SimulationClock, groups: [ElectionGroup], recorder: Recorder) {
         self.clock = clock
@@ -46,6 +54,9 @@ package final class SimulatedStore: Sendable {
     package func subscribe(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription {
         store.subscribe(receive)
     }
+
+    /// Whether a leader handed its lease over to begin this term, as it may in calm weather, too.
+    package func wasTransferred(_ term: Int64) -> Bool { transferred.withLock { $0.contains(term) } }
 
     package func index(of group: ElectionGroup) -> Int { groups.firstIndex(of: group) ?? 0 }
 
@@ -71,6 +82,10 @@ package final class SimulatedStore: Sendable {
         case .renew(let requests): return .renew(requests.map { renew($0, from: process) })
         case .release(let requests): return .release(requests.map { release($0, from: process) })
         case .read(let groups): return .read(groups.map { store.holder(of: $0) })
+        case .transfer(let requests): return .transfer(requests.map { transfer($0, from: process) })
+        case .write(let requests): return .changedNotes(requests.map { store.write($0) })
+        case .remove(let requests): return .changedNotes(requests.map { store.remove($0) })
+        case .notes(let groups): return .notes(groups.map { .found(store.notes(of: $0)) })
         }
     }
 
@@ -155,6 +170,32 @@ package final class SimulatedStore: Sendable {
         recorder.note(5, process, request.term ?? -1, request.nonce.low)
         recorder.trace(
             "store: group \(group) release by process \(process), nonce \(request.nonce.short): \(answer)"
+        )
+        return answer
+    }
+}
+
+extension SimulatedStore {
+    private func transfer(_ request: TransferRequest, from process: Int) -> TransferAnswer {
+        let group = index(of: request.group)
+        let holder = holder(of: request.group)
+        let answer = store.transfer(request)
+        if case .transferred(let term) = answer {
+            if let term { transferred.withLock { _ = $0.insert(term) } }
+            recorder.check { checker in
+                checker.recordChanged(
+                    by: .release,
+                    group: group,
+                    holder: holder,
+                    nonce: request.nonce,
+                    term: request.term
+                )
+                if let term { checker.granted(term, to: request.heirNonce, group: group, isNew: true) }
+            }
+        }
+        recorder.note(6, process, request.term, request.heirNonce.low)
+        recorder.trace(
+            "store: group \(group) transfer by process \(process) to nonce \(request.heirNonce.short): \(answer)"
         )
         return answer
     }

@@ -6,8 +6,8 @@ extension Simulation {
     private static var maximumProcesses: Int { 40 }
 
     private enum Trouble {
-        case partition, outage, pause, stall, freeze, crash, stop, resign, wallStep, storeWallStep, hints, twin,
-            slowness
+        case partition, outage, pause, stall, freeze, crash, stop, resign, transfer, suspension, wallStep,
+            storeWallStep, hints, twin, slowness
     }
 
     func makeTrouble() throws {
@@ -15,7 +15,8 @@ extension Simulation {
         let weights: [(Trouble, Double)] = [
             (.partition, troubles.partition), (.outage, troubles.outage), (.pause, troubles.pause),
             (.stall, troubles.stall), (.freeze, troubles.freeze), (.crash, troubles.crash), (.stop, troubles.stop),
-            (.resign, troubles.resign), (.wallStep, troubles.wallStep), (.storeWallStep, troubles.storeWallStep),
+            (.resign, troubles.resign), (.transfer, troubles.transfer), (.suspension, troubles.suspension),
+            (.wallStep, troubles.wallStep), (.storeWallStep, troubles.storeWallStep),
             (.hints, troubles.hints), (.twin, troubles.twin), (.slowness, troubles.slowness),
         ]
         var luck = dice.real(0...max(0.001, weights.reduce(0) { $0 + $1.1 }))
@@ -35,6 +36,8 @@ extension Simulation {
         case .crash: crash()
         case .stop: stop()
         case .resign: resign()
+        case .transfer: transfer()
+        case .suspension: suspend()
         case .wallStep: stepWallClock()
         case .storeWallStep:
             world.store.clock.setWall(by: dice.pick([3_600_000_000_000, -3_600_000_000_000, -2_000_000_000]))
@@ -134,6 +137,27 @@ extension Simulation {
             recorder.trace("process \(id) resigns group \(group)")
             processes[id].resign(group: group, standingDownFor: .nanoseconds(time))
         }
+    }
+
+    private func transfer() {
+        guard let id = victim(preferLeader: true) else { return }
+        let group = dice.index(below: scenario.groups)
+        let heir = "node-\(dice.index(below: scenario.nodes))"
+        recorder.trace("process \(id) hands group \(group) to \(heir)")
+        processes[id].transfer(group: group, to: heir)
+    }
+
+    private func suspend() {
+        guard let id = victim(preferLeader: true) else { return }
+        let group = dice.index(below: scenario.groups)
+        recorder.trace("process \(id) is suspended in group \(group)")
+        processes[id].suspend(group: group)
+        timeline.schedule(
+            at: untilHeal(drawTime(2)),
+            .inside(process: id) { [process = processes[id]] in
+                process.goOn(group: group)
+            }
+        )
     }
 
     private func stepWallClock() {

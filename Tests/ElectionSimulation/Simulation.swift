@@ -220,7 +220,9 @@ package final class Simulation {
 
     private func expectStability() {
         let leaders = leaders()
-        for (group, term) in settled where !leaders.contains(where: { $0.group == group && $0.term == term }) {
+        for (group, term) in settled
+        where !leaders.contains(where: { $0.group == group && ($0.term == term || world.store.wasTransferred($0.term)) }
+        ) {
             fail("L2", "group \(group) lost term \(term) in calm weather")
         }
         let seconds = Double(timeline.now - settledAt.time) / 1e9

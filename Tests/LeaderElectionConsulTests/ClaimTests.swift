@@ -47,6 +47,33 @@ import Testing
         #expect(StoredRecord(StoredRecord.released(lastTerm: 5)) == nil)
     }
 
+    @Test func onlyAnHeirKeepsTheTermInWhichItWasHandedTheLease() throws {
+        for lockDelay in [Duration.seconds(1), nil] {
+            var handed = record(nonce, lockDelay: lockDelay)
+            let session = lockDelay == nil ? nil : Self.other
+            #expect(Claim.inheritedTerm(nonce, at: entry(handed.encoded, session: session)) == nil)
+            handed.isHandover = true
+            #expect(StoredRecord(handed.encoded) == handed)
+            #expect(Claim.inheritedTerm(nonce, at: entry(handed.encoded, session: session)) == 7)
+            #expect(Claim.inheritedTerm(Nonce(), at: entry(handed.encoded, session: session)) == nil)
+            #expect(Claim.inheritedTerm(nonce, at: nil) == nil)
+        }
+        // What is left of a lease that has ended is nobody's.
+        let left = StoredRecord(
+            candidate: candidate,
+            nonce: nonce,
+            leaseDuration: .seconds(10),
+            lockDelay: .zero,
+            isHandover: true
+        )
+        #expect(Claim.inheritedTerm(nonce, at: entry(left.encoded)) == nil)
+        let taken = entry(record(nonce, lockDelay: .zero, term: 7).encoded, session: Self.own, index: 9)
+        #expect(KVState.lease(taken)?.term == 7)
+        let handed = entry(left.encoded, session: Self.other)
+        let (before, after) = (SeenKey(handed, at: .now).holder, SeenKey(taken, at: .now).holder)
+        #expect(before == after, "nothing new to others")
+    }
+
     @Test func whatNobodyHoldsIsFree() throws {
         let request = try request()
         let left = record(Nonce(), lockDelay: .zero).encoded

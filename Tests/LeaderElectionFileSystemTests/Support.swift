@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 
 internal import LeaderElection
-internal import LeaderElectionFileSystem
 internal import Synchronization
+
+@testable internal import LeaderElectionFileSystem
 
 /// One candidate over a directory, with the few words that tests need.
 struct Contender {
@@ -52,6 +53,24 @@ struct Contender {
         return try await only(provider.renew([request]))
     }
 
+    func transfer(
+        _ group: ElectionGroup,
+        _ nonce: Nonce,
+        _ term: Int64,
+        to heir: Nonce
+    ) async throws -> TransferAnswer {
+        let request = TransferRequest(
+            group: group,
+            nonce: nonce,
+            term: term,
+            heir: Candidate(id: "heir", incarnation: Nonce()),
+            heirNonce: heir,
+            leaseDuration: .seconds(10),
+            timeout: .seconds(60)
+        )
+        return try await only(provider.transfer([request]))
+    }
+
     func release(_ group: ElectionGroup, _ nonce: Nonce, _ term: Int64?) async throws -> ReleaseAnswer {
         let request = ReleaseRequest(group: group, nonce: nonce, term: term, timeout: .seconds(60))
         return try await only(provider.release([request]))
@@ -90,6 +109,20 @@ extension RenewAnswer {
 extension ReleaseAnswer {
     var isReleased: Bool { if case .released = self { true } else { false } }
     var isNotHeld: Bool { if case .notHeld = self { true } else { false } }
+}
+
+extension TransferAnswer {
+    var isTransferred: Bool { if case .transferred = self { true } else { false } }
+    var reason: String? { if case .refused(let reason) = self { reason } else { nil } }
+}
+
+extension TemporaryDirectory {
+    /// A provider whose notes and reservations are timed by the clock given.
+    func provider(clock: any ElectionClock) -> FileSystemElectionProvider {
+        FileSystemElectionProvider(
+            StoreDirectory(path: path, create: true, allowNetwork: false, logger: nil, clock: clock)
+        )
+    }
 }
 
 extension HolderAnswer {

@@ -64,6 +64,28 @@ struct FailureTests {
         #expect(error.code == .storeRefused)
         #expect(error.message.contains("CREATE TABLE IF NOT EXISTS \"s\".\"leader_election_lease\""))
         #expect(error.message.contains("CREATE TABLE IF NOT EXISTS \"s\".\"leader_election_authority\""))
+        #expect(error.message.contains("CREATE TABLE IF NOT EXISTS \"s\".\"leader_election_note\""))
+    }
+
+    @Test func aMissingTableOfNotesIsNoMatterOfElections() throws {
+        let failure = PQFailure(sqlState: PQFailure.State.noNoteTable, message: "")
+        let error = failure.electionError(try settings, isAboutNotes: true)
+        #expect(error.code == .storeRefused)
+        #expect(error.message.contains("elections go on"))
+        #expect(error.message.contains("CREATE TABLE IF NOT EXISTS \"s\".\"leader_election_note\""))
+        #expect(error.message.contains("GRANT SELECT, INSERT, UPDATE, DELETE ON \"s\".\"leader_election_note\""))
+        // Who mends this has nothing to do with the other tables.
+        #expect(!error.message.contains("leader_election_lease"))
+    }
+
+    @Test(arguments: [
+        ("42501", ElectionError.Code.storeRefused, "DELETE ON \"s\".\"leader_election_note\""),
+        ("55P03", .timedOut, "table of notes locked"), ("53300", .storeUnavailable, "max_connections"),
+    ])
+    func aCodeThatConcernsNotesSpeaksOfThem(_ state: String, _ code: ElectionError.Code, _ words: String) throws {
+        let error = PQFailure(sqlState: state, message: "").electionError(try settings, isAboutNotes: true)
+        #expect(error.code == code)
+        #expect(error.message.contains(words))
     }
 
     @Test func onlyWhatTouchesTheWholeConnectionEndsIt() {
@@ -74,11 +96,18 @@ struct FailureTests {
         #expect(PQFailure(sqlState: nil, message: "").endsConnection)
     }
 
-    @Test(arguments: [
-        ("r17:group", "group"), ("a1795232446677:a:b", "a:b"), ("r1:é", "é"), ("", nil), ("r1", nil), ("r1:", nil),
-    ])
-    func notificationsNameAGroup(_ payload: String, _ name: String?) throws {
-        #expect(PostgresPush.group(in: payload)?.name == name)
+    @Test func notificationsSayWhatHappenedToAGroup() throws {
+        func hint(_ payload: String) -> ProviderHint? { PostgresPush.hint(in: payload, listeners: 3) }
+        #expect(hint("r17:group") == .freed(try ElectionGroup("group"), listeners: 3))
+        #expect(hint("a1795232446677:a:b") == .taken(try ElectionGroup("a:b"), listeners: 3))
+        #expect(hint("t18:group") == .changed(try ElectionGroup("group")))
+        #expect(hint("n:a:b") == .noted(try ElectionGroup("a:b")))
+        #expect(hint("r1:é") == .freed(try ElectionGroup("é"), listeners: 3))
+    }
+
+    @Test(arguments: ["", "r1", "r1:", "z1:group", "1:group", ":group", "R1:group", "é:group"])
+    func notificationsOfOthersAreNotUnderstood(_ payload: String) {
+        #expect(PostgresPush.hint(in: payload, listeners: 3) == nil)
     }
 }
 #endif

@@ -73,10 +73,12 @@ struct SettingsTests {
     @Test func namesAreDerivedAndQuoted() throws {
         let plain = try settings("postgres://db/app")
         #expect(plain.authorityTable.name == "leader_election_authority")
+        #expect(plain.noteTable.name == "leader_election_note")
         #expect(plain.channel.name == "leader_election_lease")
         #expect(plain.qualified(plain.table) == "\"leader_election_lease\"")
         let odd = try settings("postgres://db/app", schema: "my \"own\"", table: "t", channel: "c")
         #expect(odd.qualified(odd.authorityTable) == "\"my \"\"own\"\"\".\"t_authority\"")
+        #expect(odd.qualified(odd.noteTable) == "\"my \"\"own\"\"\".\"t_note\"")
         #expect(odd.channel.name == "c")
         #expect(SQLName.literal("a'b\\c") == "E'a''b\\\\c'")
     }

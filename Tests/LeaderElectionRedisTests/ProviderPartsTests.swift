@@ -10,6 +10,7 @@ struct ProviderPartsTests {
     @Test func keysAreReadable() throws {
         let keys = LeaseKeys(prefix: "leader-election")
         #expect(keys.lease(try ElectionGroup("a {b} c")) == "leader-election:lease:a {b} c")
+        #expect(keys.notes(try ElectionGroup("a {b} c")) == "leader-election:notes:a {b} c")
         #expect(keys.authority == "leader-election:authority")
         #expect(keys.channel == "leader-election:changes")
     }
@@ -17,7 +18,8 @@ struct ProviderPartsTests {
     @Test(arguments: ["p", "a}b", "}", "{", "{}", "a{b}c", "%", "%7D"])
     func allKeysOfAClusterShareATagWhateverThePrefix(prefix: String) throws {
         let keys = LeaseKeys(tagging: prefix)
-        let tags = try [keys.authority, keys.channel, keys.lease(try ElectionGroup("{x}y}z"))].map { try tag(of: $0) }
+        let group = try ElectionGroup("{x}y}z")
+        let tags = try [keys.authority, keys.channel, keys.lease(group), keys.notes(group)].map { try tag(of: $0) }
         #expect(Set(tags).count == 1)
         #expect(LeaseKeys(prefix: prefix, part: 3).base.hasSuffix(":{3}:"))
         #expect(try tag(of: LeaseKeys(prefix: prefix, part: 3).authority) == "3")

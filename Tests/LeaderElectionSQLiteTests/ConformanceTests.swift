@@ -8,7 +8,11 @@ internal import Testing
 
 @Suite(.timeLimit(.minutes(1)))
 struct ConformanceTests {
-    @Test(arguments: ProviderConformance.cases(for: [.expiry, .remaining, .observedTakeover, .hints, .wipe]))
+    @Test(
+        arguments: ProviderConformance.cases(for: [
+            .expiry, .remaining, .observedTakeover, .hints, .wipe, .notes, .quietNotes, .transfer,
+        ])
+    )
     func keepsThePromisesOfAProvider(_ promise: ProviderConformance.Case) async throws {
         let directory = try TemporaryDirectory()
         let clock = StoppedClock()

@@ -54,6 +54,39 @@ final class BrokenProvider: PushingProvider {
         case emptyBatchIsRefused
         case renewGrantsFreeGroup
         case readingReleases
+        case notesAreNotReplaced
+        case notesAreOutOfOrder
+        case notesAreTrimmed
+        case notesAreCutShort
+        case notesOfOtherProvidersAreHidden
+        case notesIgnoreCaseOfKeys
+        case notesAreNotChecked
+        case notesAreCheckedOneByOne
+        case notesNeverExpire
+        case notesExpireEarly
+        case notesAreNotRefreshed
+        case notesRenewTheLease
+        case notesEndWithTheLease
+        case noteRemovalTakesAll
+        case noteRemovalNeedsANote
+        case noteHintsAreMissing
+        case noteHintsAreAlwaysSent
+        case transferOnlyReleases
+        case transferDoesNothing
+        case transferKeepsTheTerm
+        case transferKeepsTheDeadline
+        case transferIgnoresNonce
+        case transferIgnoresTerm
+        case transferRevivesExpired
+        case transferTakesWhatIsFree
+        case transferFailsWholeBatch
+        case transferChecksBeforeSuspending
+        case transferIsNotPushed
+        case transferEndsWithProvider
+        case transferToItselfKeepsTheTerm
+        case transferToAStrangerReleases
+        case transferRefusesItsOwnCandidates
+        case transferLeavesADoorOpen
     }
 
     /// What all providers of one store share.
@@ -75,15 +108,23 @@ final class BrokenProvider: PushingProvider {
         var termOffset: [String: Int64] = [:]
         var isBroken = false
         var subscriptions: [any HintSubscription] = []
+        /// Who asked with which nonce.
+        var askers: [Nonce: ObjectIdentifier] = [:]
+        /// Who wrote the note of a key last.
+        var writers: [String: ObjectIdentifier] = [:]
+        /// Leases that are to end with the provider that moved them.
+        var transferred: [ObjectIdentifier: [TransferRequest]] = [:]
     }
 
-    private struct Refused: Error {}
+    struct Refused: Error {}
 
     let shared: Shared
     var defect: Defect? { shared.defect }
     var store: InMemoryElectionStore { shared.store }
 
     init(_ shared: Shared) { self.shared = shared }
+
+    deinit { endTransferred() }
 
     var guarantees: ProviderGuarantees { InMemoryElectionProvider(store: store).guarantees }
 
@@ -141,7 +182,12 @@ final class BrokenProvider: PushingProvider {
         }
         let store = store
         let onlyRelease = defect == .hintsOnlyOnRelease
+        let withoutNotes = defect == .noteHintsAreMissing
+        let withoutTransfers = defect == .transferIsNotPushed
+        let memory = shared
         let subscription = store.subscribe { hint in
+            if withoutNotes, case .noted = hint { return }
+            if withoutTransfers, case .changed(let group) = hint, memory.isTransferred(group) { return }
             if onlyRelease, case .changed(let group) = hint, store.records[group]?.lease != nil { return }
             receive(hint)
         }
@@ -160,6 +206,7 @@ extension BrokenProvider {
     private func acquire(_ original: AcquireRequest) async -> AcquireAnswer {
         var request = original
         request.group = map(request.group)
+        shared.memory.withLock { $0.askers[request.nonce] = ObjectIdentifier(self) }
         let record = store.records[request.group]
         let standing = record?.standingLease(at: shared.clock.now)
         let holder = standing?.nonce
@@ -169,6 +216,7 @@ extension BrokenProvider {
             request.nonce = holder ?? request.nonce
         case .acquireOwnsByIncarnation where standing?.holder.incarnation == request.candidate.incarnation:
             request.nonce = holder ?? request.nonce
+        case .transferLeavesADoorOpen where shared.isOnItsWay(request.group): request.previousNonce = holder
         case .acquireIgnoresPreviousNonce: request.previousNonce = nil
         case .acquireTrustsAnyPreviousNonce where request.previousNonce != nil: request.previousNonce = holder
         case .acquireTrustsAnyObservation where request.observed != nil: request.previousNonce = holder
@@ -247,7 +295,7 @@ extension BrokenProvider {
         return answer
     }
 
-    private func prolong(_ group: ElectionGroup) {
+    func prolong(_ group: ElectionGroup) {
         guard let record = store.records[group], let lease = record.lease else { return }
         let renewal = RenewRequest(
             group: group,
@@ -262,12 +310,12 @@ extension BrokenProvider {
         }
     }
 
-    private func giveUp(_ group: ElectionGroup) {
+    func giveUp(_ group: ElectionGroup) {
         guard let lease = store.records[group]?.lease else { return }
         _ = store.release(ReleaseRequest(group: group, nonce: lease.nonce, term: nil, timeout: .zero))
     }
 
-    private func meetCancellation() throws {
+    func meetCancellation() throws {
         guard defect == .cancellationBreaksProvider else { return }
         let isBroken = shared.memory.withLock { memory in
             memory.isBroken = memory.isBroken || Task.isCancelled
@@ -276,7 +324,7 @@ extension BrokenProvider {
         if isBroken { throw Refused() }
     }
 
-    private func map(_ group: ElectionGroup) -> ElectionGroup {
+    func map(_ group: ElectionGroup) -> ElectionGroup {
         let name: String? =
             switch defect {
             case .groupsIgnoreCase: group.name.lowercased()
@@ -288,7 +336,7 @@ extension BrokenProvider {
         return name.flatMap { try? ElectionGroup($0) } ?? group
     }
 
-    private func spoil<Answer>(_ answers: [Answer]) -> [Answer] {
+    func spoil<Answer>(_ answers: [Answer]) -> [Answer] {
         switch defect {
         case .answersAreReversed: answers.reversed()
         case .answersAreCutShort: Array(answers.prefix(100))
@@ -321,8 +369,8 @@ extension BrokenProvider {
         return shared.memory.withLock { $0.termOffset[group.name] ?? 0 }
     }
 
-    private func seen(_ term: Int64, in group: ElectionGroup) -> Int64 { term - offset(of: group) }
-    private func stored(_ term: Int64, in group: ElectionGroup) -> Int64 {
+    func seen(_ term: Int64, in group: ElectionGroup) -> Int64 { term - offset(of: group) }
+    func stored(_ term: Int64, in group: ElectionGroup) -> Int64 {
         let (sum, overflow) = term.addingReportingOverflow(offset(of: group))
         return overflow ? term : sum
     }

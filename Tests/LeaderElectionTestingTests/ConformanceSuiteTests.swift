@@ -8,7 +8,7 @@ import Testing
 @Suite("Conformance suite")
 struct ConformanceSuiteTests {
     private static let capabilities: ProviderConformance.Capabilities = [
-        .expiry, .remaining, .observedTakeover, .hints, .wipe, .crash, .everyGroupName,
+        .expiry, .remaining, .observedTakeover, .hints, .wipe, .crash, .everyGroupName, .notes, .quietNotes, .transfer,
     ]
 
     private func fixture(_ defect: BrokenProvider.Defect?) -> ProviderConformance {

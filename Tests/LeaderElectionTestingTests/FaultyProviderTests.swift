@@ -48,7 +48,9 @@ struct FaultyProviderTests {
     @Test(
         "without rules it conforms as the provider that it wraps",
         arguments: ProviderConformance.cases(
-            for: [.expiry, .remaining, .observedTakeover, .hints, .wipe, .everyGroupName]
+            for: [
+                .expiry, .remaining, .observedTakeover, .hints, .wipe, .everyGroupName, .notes, .quietNotes, .transfer,
+            ]
         )
     )
     func conforms(_ conformanceCase: ProviderConformance.Case) async throws {

@@ -8,20 +8,6 @@ import Testing
 @Suite struct HandoverTests {
     let harness = ServiceHarness()
 
-    /// Lets time pass while `body` runs: a little after each turn of the engine, so that no call ever looks late.
-    private func passing<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result {
-        let clock = harness.clock
-        let turn = try harness.service("turn")
-        let passing = Task {
-            while !Task.isCancelled {
-                _ = try await turn.candidates()
-                clock.advance(by: .milliseconds(10))
-            }
-        }
-        defer { passing.cancel() }
-        return try await body()
-    }
-
     /// Returns once the candidate is listed.
     private func listed(_ id: String, by election: ElectionService) async throws -> ListedCandidate {
         while true {
@@ -36,7 +22,7 @@ import Testing
             $0.metadata = ["address": "10.0.0.2:80"]
             $0.priority = -3
         }
-        try await passing {
+        try await harness.steadily {
             try await withElection(first) { first in
                 _ = try await first.waitForLeadership()
                 try await withElection(second) { second in
@@ -63,7 +49,7 @@ import Testing
         let first = try harness.service("first")
         let chosen = try harness.service("chosen") { $0.prepare = { isReady.open() } }
         let other = try harness.service("other")
-        try await passing {
+        try await harness.steadily {
             try await withElection(first) { first in
                 let old = try await first.waitForLeadership()
                 try await withElection(other) { other in
@@ -86,7 +72,7 @@ import Testing
         struct NotReady: Error {}
         let first = try harness.service("first")
         let second = try harness.service("second") { $0.prepare = { throw NotReady() } }
-        try await passing {
+        try await harness.steadily {
             try await withElection(first) { first in
                 let leadership = try await first.waitForLeadership()
                 try await withElection(second) { _ in
@@ -100,7 +86,7 @@ import Testing
 
     @Test func nothingChangesForSomebodyWhoIsNotThere() async throws {
         let election = try harness.service("first")
-        try await passing {
+        try await harness.steadily {
             try await withElection(election) { election in
                 let leadership = try await election.waitForLeadership()
                 let error = await #expect(throws: ElectionError.self) { try await election.transfer(to: "nobody") }
@@ -119,7 +105,7 @@ import Testing
     @Test func leadershipGoesToTheHigherPriorityInTheEnd() async throws {
         let first = try harness.service("first")
         let better = try harness.service("better") { $0.priority = 5 }
-        try await passing {
+        try await harness.steadily {
             try await withElection(first) { first in
                 let old = try await first.waitForLeadership()
                 try await withElection(better) { better in
@@ -133,7 +119,7 @@ import Testing
     @Test func aSuspendedCandidateIsNeitherChosenNorPreferred() async throws {
         let first = try harness.service("first")
         let better = try harness.service("better") { $0.priority = 5 }
-        try await passing {
+        try await harness.steadily {
             try await withElection(first) { first in
                 let leadership = try await first.waitForLeadership()
                 await better.suspend()
@@ -152,7 +138,7 @@ import Testing
     @Test func anOperatorEndsATermAndTheLeaderStandsDown() async throws {
         let (first, second) = (try harness.service("first"), try harness.service("second"))
         let asking = try ElectionOperator(group: "group", provider: harness.provider(), clock: harness.clock)
-        try await passing {
+        try await harness.steadily {
             try await withElection(first) { first in
                 let old = try await first.waitForLeadership()
                 try await withElection(second) { second in
@@ -170,7 +156,7 @@ import Testing
     @Test func anOperatorHandsOver() async throws {
         let (first, second) = (try harness.service("first"), try harness.service("second"))
         let asking = try ElectionOperator(group: "group", provider: harness.provider(), clock: harness.clock)
-        try await passing {
+        try await harness.steadily {
             let nobody = await #expect(throws: ElectionError.self) { try await asking.transfer(to: "second") }
             #expect(nobody?.code == .notLeading)
             try await withElection(first) { first in

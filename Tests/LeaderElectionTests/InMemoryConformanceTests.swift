@@ -9,7 +9,8 @@ struct InMemoryConformanceTests {
     @Test(
         "keeps the promise:",
         arguments: ProviderConformance.cases(for: [
-            .expiry, .remaining, .observedTakeover, .hints, .wipe, .crash, .everyGroupName, .everyGroupName,
+            .expiry, .remaining, .observedTakeover, .hints, .wipe, .crash, .everyGroupName, .notes, .quietNotes,
+            .transfer,
         ])
     )
     func conforms(_ conformanceCase: ProviderConformance.Case) async throws {

@@ -55,6 +55,22 @@ extension ServiceHarness {
     }
 }
 
+extension ServiceHarness {
+    /// Lets time pass while `body` runs: a little after each turn of the engine, so that no call ever looks late.
+    func steadily<Result: Sendable>(_ body: @Sendable () async throws -> Result) async throws -> Result {
+        let clock = clock
+        let turn = try service("turn")
+        let passing = Task {
+            while !Task.isCancelled {
+                _ = try await turn.candidates()
+                clock.advance(by: .milliseconds(10))
+            }
+        }
+        defer { passing.cancel() }
+        return try await body()
+    }
+}
+
 extension ManualClock {
     /// Goes from timer to timer until the task is cancelled.
     func passTime() async throws {

@@ -16,6 +16,8 @@ func billNextBatch(fencedBy term: Int64) async throws {}
 func migrate(fencedBy term: Int64) async throws {}
 func run(_ job: String) async throws {}
 func report(_ text: String) {}
+func warmUpCaches() async throws {}
+func pingDatabase() async throws -> Bool { true }
 
 struct BillingWorker: Service {
     let election: ElectionService
@@ -111,6 +113,18 @@ func operators(_ election: ElectionService, _ jobs: AsyncStream<String>) async t
 
     // Jobs are taken only while this process leads; none is lost in between.
     for await job in jobs.whileLeader(election) { try await run(job) }
+}
+
+func handOver(_ election: ElectionService) async throws {
+    var configuration = ElectionConfiguration.standard
+    configuration.prepare = { try await warmUpCaches() }
+    configuration.healthCheck = HealthCheck { try await pingDatabase() ? 1 : 0 }
+    _ = configuration
+    try await election.transfer(to: "host-b")
+}
+
+func askTheLeader(_ provider: some ElectionProvider) async throws {
+    try await ElectionOperator(group: "nightly-billing", provider: provider).transfer(to: "host-b")
 }
 
 func configured(logger: Logger) throws -> ElectionService {

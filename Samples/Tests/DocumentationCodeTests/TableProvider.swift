@@ -82,6 +82,24 @@ final class TableProvider: ElectionProvider {
     }
 }
 
+extension TableProvider: TransferringProvider {
+    func transfer(_ requests: [TransferRequest]) async throws -> [TransferAnswer] {
+        requests.map { request in
+            table.update(request.group) { row in
+                let now = clock.now
+                guard row.nonce == request.nonce, row.term == request.term, now < row.deadline else { return .notHeld }
+                // A grant like any other, so that the term grows; the old holder's is over in the same instant.
+                row.term = max(row.term + 1, clock.wallNanoseconds / 1_000_000)
+                row.nonce = request.heirNonce
+                row.holder = request.heir
+                row.sequence = 0
+                row.prolong(by: request.leaseDuration, at: now)
+                return .transferred(term: row.term)
+            }
+        }
+    }
+}
+
 final class LeaseTable: Sendable {
     struct Row {
         var term: Int64 = 0

@@ -30,7 +30,7 @@ struct TestingWithTheKitTests {
         }
     }
 
-    @Test("The provider keeps its promises", arguments: ProviderConformance.cases(for: [.expiry]))
+    @Test("The provider keeps its promises", arguments: ProviderConformance.cases(for: [.expiry, .transfer]))
     func conforms(_ promise: ProviderConformance.Case) async throws {
         let clock = ManualClock()
         let table = LeaseTable()

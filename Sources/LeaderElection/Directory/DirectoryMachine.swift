@@ -64,6 +64,8 @@ struct DirectoryMachine: Sendable {
     private var isListed = false
     private var nextWrite = ElectionInstant.distantFuture
     private var nextRead = ElectionInstant.distantFuture
+    private var lastWrite = ElectionInstant.distantPast
+    private var lastRead = ElectionInstant.distantPast
     private var isReading = false
     private var mustReadAgain = false
     private var handled: Set<Nonce> = []
@@ -117,7 +119,8 @@ struct DirectoryMachine: Sendable {
         case .leading:
             handled = []
             nextWrite = .distantFuture
-            nextRead = moment.now + readInterval * Double.random(in: 0.5...1, using: &random)
+            nextRead = .distantFuture
+            lastRead = moment.now
             unlist(&actions)
         case .waiting:
             nextRead = .distantFuture
@@ -155,11 +158,24 @@ struct DirectoryMachine: Sendable {
         return timerFired(at: now)
     }
 
+    /// All candidates of the process have their turn now, so that what they do fits into few calls.
+    mutating func patrolled(at now: ElectionInstant) -> [Action] {
+        switch position {
+        case .away: break
+        case .waiting:
+            guard isListed, now - lastWrite >= writeInterval * 0.8 else { break }
+            nextWrite = now
+            // What was offered while nobody pushed is found now.
+            nextRead = now
+        case .leading:
+            if now - lastRead >= readInterval * 0.8 { nextRead = now }
+        }
+        return timerFired(at: now)
+    }
+
     mutating func timerFired(at now: ElectionInstant) -> [Action] {
         var actions: [Action] = []
         if now >= nextWrite, case .waiting(let nonce) = position {
-            // What was offered while nobody pushed is found now.
-            if isListed { nextRead = now }
             write(nonce, isNews: priority > 0 && !isListed, at: now, &actions)
         }
         if now >= nextRead, !isReading {
@@ -181,7 +197,7 @@ struct DirectoryMachine: Sendable {
         isReading = false
         var actions: [Action] = []
         guard let found else {
-            if position != .away { nextRead = now + (transfer == nil ? readInterval : .milliseconds(500)) }
+            nextRead = transfer == nil ? .distantFuture : now + .milliseconds(500)
             return actions
         }
         let notes = DirectoryNotes(found)
@@ -196,7 +212,8 @@ struct DirectoryMachine: Sendable {
                 actions.append(.prepare(offer: offer.id))
             }
         case .leading(let term):
-            nextRead = now + readInterval * Double.random(in: 0.5...1, using: &random)
+            nextRead = .distantFuture
+            lastRead = now
             for instruction in notes.instructions where instruction.term == term {
                 if handled.insert(instruction.id).inserted { follow(instruction, at: now, &actions) }
             }
@@ -252,7 +269,8 @@ struct DirectoryMachine: Sendable {
             ready: ready
         )
         isListed = true
-        nextWrite = now + writeInterval * Double.random(in: 0.9...1, using: &random)
+        nextWrite = .distantFuture
+        lastWrite = now
         actions.append(.write(key: entry.key, text: entry.text, lifetime: lifetime, isNews: isNews))
     }
 

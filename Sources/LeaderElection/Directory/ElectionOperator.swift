@@ -124,8 +124,8 @@ public struct ElectionOperator: Sendable {
                     ElectionError(
                         .timedOut,
                         """
-                        \"\(record.holder.id)\" still leads in term \(record.term) after \(timeout); its work may not end, it \
-                        may be cut off from the store, or it may not be listed
+                        not done within \(timeout): the work of \"\(record.holder.id)\" may not end, or it may be cut off from \
+                        the store, gone, or not listed
                         """,
                         group: group.name
                     )
@@ -172,10 +172,8 @@ public struct ElectionOperator: Sendable {
                     group: group.name
                 )
             )
-        // After a transfer the heir holds the lease from the same instant on, so a free one was not moved.
-        case .free where instruction.kind == .transfer:
-            let message = "term \(instruction.term) ended before leadership could be handed over; nobody leads"
-            return .failure(ElectionError(.transferRefused, message, group: group.name))
+        // A store may keep it for the heir, who has only not come for it yet.
+        case .free where instruction.kind == .transfer: return nil
         case .free: return .success(())
         case .unknown, nil: return nil
         }

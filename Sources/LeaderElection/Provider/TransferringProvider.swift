@@ -11,6 +11,9 @@
 ///   other.
 /// - **The heir is told**: a ``ProviderHint/changed(_:)`` of the group reaches whoever listens, where the store can push.
 /// - The old holder's lease is over in the same instant: it must have relinquished before it asks.
+///
+/// A store whose leases belong to the kernel cannot hold one for another process. It keeps everybody else off for a
+/// bounded time instead, and the grant comes with the heir's request; until then the group is read as free.
 public protocol TransferringProvider: ElectionProvider {
     /// Moves each lease that `(nonce, term)` still holds.
     func transfer(_ requests: [TransferRequest]) async throws -> [TransferAnswer]

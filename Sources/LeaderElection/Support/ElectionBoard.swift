@@ -6,6 +6,8 @@ internal import Synchronization
 final class ElectionBoard: Sendable {
     let changes = Broadcast<ChangeBuffer>()
     let events = Broadcast<EventBuffer>()
+    let witnesses = Witnesses()
+    let health: HealthBoard
     /// What this candidate is while it does not lead.
     let idleRole: LeadershipChange.Role
 
@@ -19,8 +21,9 @@ final class ElectionBoard: Sendable {
     private let contents: Mutex<Contents>
     private let executor: any ElectionExecutor
 
-    init(group: ElectionGroup, isObserver: Bool, executor: any ElectionExecutor) {
+    init(group: ElectionGroup, timing: LeaseTiming, isObserver: Bool, executor: any ElectionExecutor) {
         self.executor = executor
+        health = HealthBoard(group: group, timing: timing)
         idleRole = isObserver ? .observer : .follower
         contents = Mutex(
             Contents(
@@ -60,7 +63,11 @@ final class ElectionBoard: Sendable {
         executor.executeLast { self.changes.send(state) }
     }
 
+    /// Whether anybody is told of events.
+    var isHeard: Bool { !witnesses.isEmpty || events.hasSubscribers }
+
     func send(_ event: ElectionEvent) {
+        witnesses.tell(.event(event))
         guard events.hasSubscribers else { return }
         executor.executeLast { self.events.send(event) }
     }

@@ -20,10 +20,12 @@ package actor ProviderChannel {
 
     private var beats: [Duration: ElectionInstant] = [:]
     /// In the order in which they came, so that candidates of one process are served in turn.
-    private var listeners: [ElectionGroup: [(id: ObjectIdentifier, onHint: @Sendable (ProviderHint) -> Void)]] = [:]
+    private var listeners: [ElectionGroup: [(id: ObjectIdentifier, onSignal: @Sendable (Signal) -> Void)]] = [:]
+    private var patrol: (any ElectionTimer)?
     private var hints: (any HintSubscription)?
     private nonisolated let gate: HintGate
     private var highestTerms: [ElectionGroup: Int64] = [:]
+    private var logGate = LogGate()
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -80,14 +82,29 @@ package actor ProviderChannel {
         highestTerms[group] = max(term, highestTerms[group] ?? 0)
     }
 
-    /// Calls `onHint` on the executor with whatever the store has to say about the group.
+    /// Whether no other service of this provider has told the same just now.
+    func isNews(_ text: String) -> Bool { logGate.isNews(text, at: clock.now) }
+
+    /// What a service hears from its channel.
+    enum Signal: Sendable {
+        /// The store has something to say.
+        case hint(ProviderHint)
+        /// It is time to look after notes, for all services at once: together they need few calls.
+        case patrol
+    }
+
+    /// How often services look after their notes.
+    private static let patrolInterval = Duration.seconds(10)
+
+    /// Calls `onSignal` on the executor with whatever concerns the group.
     func listen(
         to group: ElectionGroup,
         for listener: ObjectIdentifier,
-        _ onHint: @escaping @Sendable (ProviderHint) -> Void
+        _ onSignal: @escaping @Sendable (Signal) -> Void
     ) {
-        listeners[group, default: []].append((listener, onHint))
+        listeners[group, default: []].append((listener, onSignal))
         gate.open(group)
+        if notes != nil, patrol == nil { schedulePatrol() }
         guard hints == nil, let provider = provider as? any PushingProvider else { return }
         hints = provider.hints { [weak self, gate, executor] hint in
             gate.heard(hint) { hint in
@@ -108,20 +125,38 @@ package actor ProviderChannel {
         if listeners.isEmpty {
             hints?.cancel()
             hints = nil
+            patrol?.cancel()
+            patrol = nil
         }
+    }
+
+    private func schedulePatrol() {
+        let pause = Self.patrolInterval * Double.random(in: 0.9...1, using: &random)
+        patrol = clock.schedule(at: clock.now + pause) { [weak self, executor] in
+            guard let self else { return }
+            executor.execute { self.assumeIsolated { $0.patrolAll() } }
+        }
+    }
+
+    private func patrolAll() {
+        guard patrol != nil else { return }
+        for group in listeners.keys.sorted(by: { $0.name < $1.name }) {
+            for listener in listeners[group] ?? [] { listener.onSignal(.patrol) }
+        }
+        schedulePatrol()
     }
 
     private func tell(_ hint: ProviderHint) {
         guard let group = hint.group else {
             for group in listeners.keys.sorted(by: { $0.name < $1.name }) {
-                for listener in listeners[group] ?? [] { listener.onHint(hint) }
+                for listener in listeners[group] ?? [] { listener.onSignal(.hint(hint)) }
             }
             return
         }
         let waiting = listeners[group] ?? []
         // One by one: with many candidates of one process waiting, the first has its answer before the last asks.
-        for listener in waiting.dropFirst() { executor.execute { listener.onHint(hint) } }
-        waiting.first?.onHint(hint)
+        for listener in waiting.dropFirst() { executor.execute { listener.onSignal(.hint(hint)) } }
+        waiting.first?.onSignal(.hint(hint))
     }
 }
 

@@ -19,6 +19,9 @@ package final class SerialThread: SerialExecutor, TaskExecutor {
     /// Where the engine's decisions are made: one thread for all elections of the process.
     package static let engine = SerialThread(name: "election")
 
+    /// Where health checks run: one that blocks holds up the others, but neither the engine nor the cooperative pool.
+    static let checks = SerialThread(name: "election-checks")
+
     private let core: Core
 
     package init(name: String) {

@@ -25,6 +25,10 @@ enum KVOperation: Hashable, Sendable {
     /// Fails unless the key was last changed then; 0 if it must not be there.
     case compareAndSet(String, UInt64, flags: UInt64, value: [UInt8])
     case set(String, flags: UInt64, value: [UInt8])
+    /// Nothing to delete is no failure.
+    case delete(String)
+    /// Fails unless the key was last changed then.
+    case compareAndDelete(String, UInt64)
 
     /// The body of a transaction.
     static func body(_ operations: some Sequence<KVOperation>) -> ByteBuffer {
@@ -63,6 +67,10 @@ enum KVOperation: Hashable, Sendable {
         case .set(let key, let flags, let value):
             Self.begin("set", key, &buffer)
             Self.write(value, flags, &buffer)
+        case .delete(let key): Self.begin("delete", key, &buffer)
+        case .compareAndDelete(let key, let index):
+            Self.begin("delete-cas", key, &buffer)
+            buffer.writeString(",\"Index\":\(index)")
         }
         buffer.writeString("}}")
     }

@@ -11,6 +11,11 @@ struct KeyNames: Sendable {
     /// With a slash at its end.
     let prefix: String
 
+    /// Where notes are that nobody waits for: beside the prefix, whose watch would be woken by each of them.
+    var notes: String { prefix.dropLast() + ".notes/" }
+    /// Where notes are that others are to hear of.
+    var news: String { prefix.dropLast() + ".news/" }
+
     func key(_ group: ElectionGroup) -> String { prefix + Self.encode(group) + Self.suffix }
 
     /// The group of a key; nil for what is no group's.
@@ -23,6 +28,18 @@ struct KeyNames: Sendable {
             self.key(group) == key
         else { return nil }
         return group
+    }
+
+    /// The keys of a group's notes, below ``notes`` or ``news``; none of them ends like a lease's.
+    func notes(of group: ElectionGroup, below root: String) -> String { root + Self.encode(group) + "/" }
+
+    /// The group of a key below ``news``; nil for what is no group's.
+    func groupOfNews(_ key: String) -> ElectionGroup? {
+        let root = news
+        guard key.hasPrefix(root), let slash = key.utf8.lastIndex(of: UInt8(ascii: "/")) else { return nil }
+        let start = key.utf8.index(key.startIndex, offsetBy: root.utf8.count)
+        guard start < slash, let decoded = Self.decode(key[start..<slash]) else { return nil }
+        return try? ElectionGroup(decoded)
     }
 
     /// A name of plain ASCII characters, with everything else as %XX.

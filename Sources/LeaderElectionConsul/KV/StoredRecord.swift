@@ -14,8 +14,10 @@ struct StoredRecord: Hashable, Sendable {
     var lockDelay: Duration?
     /// The number of renewals; only where candidates time the lease, in which case each of them is a write.
     var sequence: Int64 = 0
-    /// Told from the first renewal on: before it, the entry's own index is the term.
+    /// Told from the first renewal on, or if the lease was handed over: without it, the entry's own index is the term.
     var term: Int64?
+    /// Whether the leader before wrote it for an heir, who has not asked yet.
+    var isHandover = false
 
     /// Whether candidates time the lease.
     var isObserverTimed: Bool { lockDelay == nil }
@@ -26,7 +28,8 @@ struct StoredRecord: Hashable, Sendable {
         leaseDuration: Duration,
         lockDelay: Duration?,
         sequence: Int64 = 0,
-        term: Int64? = nil
+        term: Int64? = nil,
+        isHandover: Bool = false
     ) {
         self.candidate = candidate
         self.nonce = nonce
@@ -34,6 +37,7 @@ struct StoredRecord: Hashable, Sendable {
         self.lockDelay = lockDelay
         self.sequence = sequence
         self.term = term
+        self.isHandover = isHandover
     }
 
     /// Nil for what is no record of ours: free, or another program's.
@@ -54,7 +58,8 @@ struct StoredRecord: Hashable, Sendable {
             leaseDuration: .nanoseconds(lease),
             lockDelay: fields["lockDelayNanoseconds"].flatMap { Int64($0) }.map { .nanoseconds($0) },
             sequence: fields["sequence"].flatMap { Int64($0) } ?? 0,
-            term: fields["term"].flatMap { Int64($0) }
+            term: fields["term"].flatMap { Int64($0) },
+            isHandover: fields["handover"] == "true"
         )
     }
 
@@ -66,13 +71,14 @@ struct StoredRecord: Hashable, Sendable {
         if let lockDelay { fields["lockDelayNanoseconds"] = "\(lockDelay.wholeNanoseconds)" }
         if sequence != 0 { fields["sequence"] = "\(sequence)" }
         if let term { fields["term"] = "\(term)" }
+        if isHandover { fields["handover"] = "true" }
         for (key, value) in candidate.metadata { fields[Self.metadataPrefix + key] = value }
         return Array(MetadataText.encode(fields).utf8)
     }
 
     func lease(at entry: KVEntry) -> LeaseRecord {
         LeaseRecord(
-            term: isObserverTimed ? term ?? entry.term : entry.term,
+            term: term ?? entry.term,
             holder: candidate,
             leaseDuration: leaseDuration,
             sequence: sequence,

@@ -31,6 +31,14 @@ enum Claim: Hashable, Sendable {
         }
     }
 
+    /// The term in which the leader before handed the lease over, if it was to this nonce and nobody has had it since.
+    static func inheritedTerm(_ nonce: Nonce, at entry: KVEntry?) -> Int64? {
+        guard let entry, let record = KVState(entry).record, record.isHandover, record.nonce == nonce else {
+            return nil
+        }
+        return record.term ?? entry.term
+    }
+
     /// Takes a lease that is free, if the entry is still what it was.
     static func operations(
         key: String,

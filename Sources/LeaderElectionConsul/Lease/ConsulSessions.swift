@@ -139,10 +139,10 @@ final class ConsulSessions: Sendable {
         if wasOurs { onLoss(id) }
     }
 
-    /// Ends all sessions; keys that they still hold are locked for the lock-delay.
-    func destroy(within timeout: Duration) -> EventLoopFuture<Void> {
+    /// Ends all sessions but those; keys that they still hold are locked for the lock-delay.
+    func destroy(except kept: Set<String>, within timeout: Duration) -> EventLoopFuture<Void> {
         let ids = slots.withLock { slots in
-            let ids = slots.values.compactMap { $0.session?.id }
+            let ids = slots.values.compactMap { $0.session?.id }.filter { !kept.contains($0) }
             for lease in slots.keys { slots[lease]?.session = nil }
             return ids
         }

@@ -85,7 +85,7 @@ extension ConsulStore {
             case .own(let entry, let record) where session != nil:
                 let answer = await granted(
                     request,
-                    term: entry.term,
+                    term: record.term ?? entry.term,
                     index: entry.modifyIndex,
                     session: session,
                     record,
@@ -94,6 +94,7 @@ extension ConsulStore {
                 answers.append((index, answer))
             case .own(let entry, var record):
                 record.term = record.term ?? entry.term
+                record.isHandover = false
                 record.sequence += 1
                 let operation = KVOperation.compareAndSet(
                     key,
@@ -108,7 +109,8 @@ extension ConsulStore {
                     candidate: request.candidate,
                     nonce: request.nonce,
                     leaseDuration: request.leaseDuration,
-                    lockDelay: usesSession ? settings.lockDelay(forLease: request.leaseDuration) : nil
+                    lockDelay: usesSession ? settings.lockDelay(forLease: request.leaseDuration) : nil,
+                    term: Claim.inheritedTerm(request.nonce, at: entry)
                 )
                 changes.append(
                     (key, Claim.operations(key: key, entry: entry, session: session, record: record))
@@ -153,6 +155,8 @@ extension ConsulStore {
         _ proof: SessionProof?
     ) async -> AcquireAnswer {
         lockDelays.withLock { _ = $0.removeValue(forKey: request.group) }
+        // A leader hears of what is asked of it before it has read any note.
+        news.want()
         held[request.group] = HeldLease(
             nonce: request.nonce,
             term: term,

@@ -67,9 +67,11 @@ extension ConsulStore {
 
     /// Gives back what sessions hold, without waiting: nobody leads by this provider any more.
     ///
-    /// Other leases run out soon enough; a session's would take twice its time and a lock-delay.
+    /// Other leases run out soon enough; a session's would take twice its time and a lock-delay. One that was handed to
+    /// an heir who has not asked yet stays, with its session.
     func close() {
         watch.stop()
+        news.stop()
         let patience = Duration.seconds(5)
         let changes = held.all.filter { $0.value.session != nil }.map { group, lease in
             change(group, lease.index, lease.session, term: lease.term)
@@ -81,7 +83,7 @@ extension ConsulStore {
         }
         // The sessions last: a key that is still locked when its session ends stays locked for the lock-delay.
         EventLoopFuture.andAllComplete(unlocked, on: http.loop)
-            .flatMap { [sessions] in sessions.destroy(within: patience) }
+            .flatMap { [sessions, handovers] in sessions.destroy(except: handovers.sessions, within: patience) }
             .whenComplete { [http] _ in http.close() }
     }
 }

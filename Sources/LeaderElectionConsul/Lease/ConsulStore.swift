@@ -13,6 +13,10 @@ final class ConsulStore: Sendable {
     let sessions: ConsulSessions
     let held: HeldLeases
     let watch: ConsulWatch
+    let news: ConsulNews
+    let handovers = Handovers()
+    /// When to look next for notes that have expired in groups that nobody reads any more.
+    let nextSweep = Mutex(ElectionInstant.now + .seconds(Int64.random(in: 300...900)))
     /// Until when Consul may keep a group's key locked because its session has ended.
     let lockDelays = Mutex<[ElectionGroup: ElectionInstant]>([:])
     private let lastTimeout = Mutex(Duration.seconds(5))
@@ -30,6 +34,7 @@ final class ConsulStore: Sendable {
         self.names = names
         self.held = held
         self.sessions = sessions
+        news = ConsulNews(http, names, subscribers)
         watch = ConsulWatch(http, names, held, sessions, subscribers, logger: settings.logger)
     }
 

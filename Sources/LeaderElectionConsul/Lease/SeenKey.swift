@@ -25,7 +25,9 @@ struct SeenKey: Hashable, Sendable {
         self.since = since
         switch KVState(entry) {
         case .free: remains = entry.value
-        case .locked(_, let record): holder = Holder(nonce: record?.nonce, index: entry.modifyIndex)
+        // An heir that takes what was handed to it has the same term, which is nothing new to the others.
+        case .locked(_, let record):
+            holder = Holder(nonce: record?.nonce, index: record?.term.map { UInt64(clamping: $0) } ?? entry.modifyIndex)
         case .observed(let record): holder = Holder(nonce: record.nonce, index: 0)
         }
     }

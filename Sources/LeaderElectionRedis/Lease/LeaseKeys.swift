@@ -10,10 +10,13 @@ struct LeaseKeys: Sendable, Hashable {
     var authority: String { base + "authority" }
     /// What the key of each lease begins with; the group's name follows as it is.
     var leasePrefix: String { base + "lease:" }
-    /// Where grants and releases are published.
+    /// What the key of each group's notes begins with; the group's name follows as it is.
+    var notesPrefix: String { base + "notes:" }
+    /// Where grants, releases, transfers and new notes are published.
     var channel: String { base + "changes" }
 
     func lease(_ group: ElectionGroup) -> String { leasePrefix + group.name }
+    func notes(_ group: ElectionGroup) -> String { notesPrefix + group.name }
 
     /// Keys that need not share a slot: `prefix:…`.
     init(prefix: String) { base = prefix + ":" }

@@ -126,19 +126,19 @@ struct LeaseReply {
         )
     }
 
-    private mutating func term() throws -> Int64 {
+    mutating func term() throws -> Int64 {
         let term = try integer()
         guard term > 0, term < 1 << 53 else { throw Self.malformed }
         return term
     }
 
-    private mutating func integer() throws -> Int64 {
+    mutating func integer() throws -> Int64 {
         guard index < values.count, case .integer(let value) = values[index] else { throw Self.malformed }
         index += 1
         return value
     }
 
-    private mutating func text() throws -> String {
+    mutating func text() throws -> String {
         guard index < values.count, case .bulk(let bytes) = values[index] else { throw Self.malformed }
         index += 1
         return String(decoding: bytes, as: UTF8.self)

@@ -8,6 +8,10 @@ protocol RedisElection: Sendable {
     func renew(_ requests: [RenewRequest], until deadline: ElectionInstant) async throws -> [RenewAnswer]
     func release(_ requests: [ReleaseRequest], until deadline: ElectionInstant) async throws -> [ReleaseAnswer]
     func holders(of groups: [ElectionGroup], until deadline: ElectionInstant) async throws -> [HolderAnswer]
+    func transfer(_ requests: [TransferRequest], until deadline: ElectionInstant) async throws -> [TransferAnswer]
+    func write(_ requests: [NoteRequest], until deadline: ElectionInstant) async throws -> [NoteAnswer]
+    func remove(_ requests: [NoteRemoval], until deadline: ElectionInstant) async throws -> [NoteAnswer]
+    func notes(of groups: [ElectionGroup], until deadline: ElectionInstant) async throws -> [NotesAnswer]
     func hints(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription
     func close()
 }
@@ -65,6 +69,30 @@ struct RedisServers: RedisElection {
                 case .granted, .lost, .deferred, .outdated: throw LeaseReply.malformed
                 }
             }
+        }
+    }
+
+    func transfer(_ requests: [TransferRequest], until deadline: ElectionInstant) async throws -> [TransferAnswer] {
+        try await split(requests, by: \.group, unknown: { .unknown($0) }) { store, requests in
+            try await store.transfer(requests, until: deadline)
+        }
+    }
+
+    func write(_ requests: [NoteRequest], until deadline: ElectionInstant) async throws -> [NoteAnswer] {
+        try await split(requests, by: \.group, unknown: { .unknown($0) }) { store, requests in
+            try await store.write(requests, until: deadline)
+        }
+    }
+
+    func remove(_ requests: [NoteRemoval], until deadline: ElectionInstant) async throws -> [NoteAnswer] {
+        try await split(requests, by: \.group, unknown: { .unknown($0) }) { store, requests in
+            try await store.remove(requests, until: deadline)
+        }
+    }
+
+    func notes(of groups: [ElectionGroup], until deadline: ElectionInstant) async throws -> [NotesAnswer] {
+        try await split(groups, by: \.self, unknown: { .unknown($0) }) { store, groups in
+            try await store.notes(of: groups, until: deadline)
         }
     }
 

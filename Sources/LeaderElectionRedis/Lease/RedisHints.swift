@@ -53,7 +53,7 @@ final class RedisHints: Sendable {
         switch push {
         case .message(let bytes):
             guard let message = ChangeMessage(bytes) else { return }
-            for change in message.changes where !(message.sender == sender && change.isGrant) {
+            for change in message.changes where !(message.sender == sender && change.kind == .granted) {
                 notices.subscribers.send(change.hint(listeners: message.listeners))
             }
         case .subscribed:
@@ -88,13 +88,25 @@ final class CountedSubscription: HintSubscription {
 
 /// What the scripts publish: who sent it and how many hear it, then a line for each change.
 struct ChangeMessage {
+    enum Kind: UInt8 {
+        case granted = 0x2B  // +
+        case released = 0x2D  // -
+        case transferred = 0x7E  // ~
+        case noted = 0x21  // !
+    }
+
     struct Change: Hashable {
-        let isGrant: Bool
+        let kind: Kind
         let term: Int64
         let group: ElectionGroup
 
         func hint(listeners: Int) -> ProviderHint {
-            isGrant ? .taken(group, listeners: listeners) : .freed(group, listeners: listeners)
+            switch kind {
+            case .granted: .taken(group, listeners: listeners)
+            case .released: .freed(group, listeners: listeners)
+            case .transferred: .changed(group)
+            case .noted: .noted(group)
+            }
         }
     }
 
@@ -110,12 +122,12 @@ struct ChangeMessage {
         sender = Array(header.first ?? [])
         listeners = header.count == 2 ? Int(String(decoding: header[1], as: UTF8.self)) ?? 0 : 0
         changes = bytes[(end + 1)...].split(separator: UInt8(ascii: "\n")).compactMap { line in
-            guard let kind = line.first, kind == UInt8(ascii: "+") || kind == UInt8(ascii: "-"),
+            guard let kind = line.first.flatMap({ Kind(rawValue: $0) }),
                 let space = line.firstIndex(of: UInt8(ascii: " ")),
                 let term = Int64(String(decoding: line[(line.startIndex + 1)..<space], as: UTF8.self)),
                 let group = try? ElectionGroup(String(decoding: line[(space + 1)...], as: UTF8.self))
             else { return nil }
-            return Change(isGrant: kind == UInt8(ascii: "+"), term: term, group: group)
+            return Change(kind: kind, term: term, group: group)
         }
     }
 }

@@ -99,7 +99,7 @@ final class RedisLeaseStore: Sendable {
             case .counted, .proposed: ""
             case .healed: "heal"
             }
-        var arguments = header(prepared)
+        var arguments = header(prepared, prefix: keys.leasePrefix)
         arguments.reserveCapacity(10 + 9 * requests.count)
         arguments += [
             LeaseWord.milliseconds(registered), LeaseWord.text(known ? "1" : "0"), LeaseWord.text(recognition),
@@ -118,8 +118,7 @@ final class RedisLeaseStore: Sendable {
         }
         var (reply, acknowledged) = try await call(
             LeaseScripts.acquire,
-            groups: requests.lazy.map(\.group),
-            withAuthority: true,
+            keys: [keys.authority] + requests.map { keys.lease($0.group) },
             arguments,
             prepared,
             isReplicated: true,
@@ -153,8 +152,7 @@ final class RedisLeaseStore: Sendable {
         }
         var (reply, acknowledged) = try await call(
             LeaseScripts.renew,
-            groups: requests.lazy.map(\.group),
-            withAuthority: true,
+            keys: [keys.authority] + requests.map { keys.lease($0.group) },
             arguments,
             prepared,
             isReplicated: true,
@@ -183,7 +181,7 @@ final class RedisLeaseStore: Sendable {
 
     func release(_ requests: [ReleaseRequest], until deadline: ElectionInstant) async throws -> [ReleaseAnswer] {
         let prepared = try await prepare(until: deadline)
-        var arguments = header(prepared)
+        var arguments = header(prepared, prefix: keys.leasePrefix)
         arguments.reserveCapacity(5 + 2 * requests.count)
         for request in requests {
             arguments.append(LeaseWord.nonce(request.nonce))
@@ -191,8 +189,7 @@ final class RedisLeaseStore: Sendable {
         }
         var (reply, _) = try await call(
             LeaseScripts.release,
-            groups: requests.lazy.map(\.group),
-            withAuthority: false,
+            keys: requests.map { keys.lease($0.group) },
             arguments,
             prepared,
             isReplicated: false,
@@ -213,8 +210,7 @@ final class RedisLeaseStore: Sendable {
         let prepared = try await prepare(until: deadline)
         var (reply, _) = try await call(
             LeaseScripts.read,
-            groups: groups,
-            withAuthority: false,
+            keys: groups.map { keys.lease($0) },
             [prepared.limit],
             prepared,
             isReplicated: false,
@@ -227,24 +223,22 @@ final class RedisLeaseStore: Sendable {
 
     // MARK: - Calls
 
-    private func header(_ prepared: Prepared) -> [[UInt8]] {
+    /// - Parameter prefix: what the key of each group begins with.
+    func header(_ prepared: Prepared, prefix: String) -> [[UInt8]] {
         [
             prepared.limit, prepared.publishCommand, LeaseWord.text(keys.channel), shared.sender,
-            LeaseWord.number(keys.leasePrefix.utf8.count),
+            LeaseWord.number(prefix.utf8.count),
         ]
     }
 
-    private func call(
+    func call(
         _ script: RedisScript,
-        groups: some Sequence<ElectionGroup>,
-        withAuthority: Bool,
+        keys: [String],
         _ arguments: [[UInt8]],
         _ prepared: Prepared,
         isReplicated: Bool,
         until deadline: ElectionInstant
     ) async throws -> (LeaseReply, unacknowledged: ElectionError?) {
-        var keys = withAuthority ? [self.keys.authority] : []
-        for group in groups { keys.append(self.keys.lease(group)) }
         let replicas = isReplicated ? shared.options.waitForReplicas : 0
         let remaining = deadline - .now
         // Twice within the time allowed: the script may have to be sent again, and what follows it with it.

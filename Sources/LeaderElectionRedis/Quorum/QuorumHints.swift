@@ -61,7 +61,7 @@ final class QuorumHints: Sendable {
         switch push {
         case .message(let bytes):
             guard let message = ChangeMessage(bytes) else { return }
-            for change in message.changes where !(message.sender == shared.sender && change.isGrant) {
+            for change in message.changes where !(message.sender == shared.sender && change.kind == .granted) {
                 count(change, message.listeners)
             }
         case .subscribed:

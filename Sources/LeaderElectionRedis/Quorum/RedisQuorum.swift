@@ -150,6 +150,35 @@ final class RedisQuorum: RedisElection {
         }
     }
 
+    /// A majority would have to agree on the heir's term before the old holder is gone from it, and could stop half-way.
+    func transfer(_ requests: [TransferRequest], until deadline: ElectionInstant) async throws -> [TransferAnswer] {
+        requests.map { _ in
+            .refused(
+                reason: "a quorum of independent Redis servers cannot move a lease in one step; release it instead, or "
+                    + "use one server, sentinels or a cluster"
+            )
+        }
+    }
+
+    /// A server that was away would bring back notes that were removed or replaced meanwhile.
+    private static let noNotes = ElectionError(
+        .unsupported,
+        "a quorum of independent Redis servers keeps no notes, as nobody could tell which of two is newer; for lists of "
+            + "candidates and instructions use one server, sentinels or a cluster"
+    )
+
+    func write(_ requests: [NoteRequest], until deadline: ElectionInstant) async throws -> [NoteAnswer] {
+        throw Self.noNotes
+    }
+
+    func remove(_ requests: [NoteRemoval], until deadline: ElectionInstant) async throws -> [NoteAnswer] {
+        throw Self.noNotes
+    }
+
+    func notes(of groups: [ElectionGroup], until deadline: ElectionInstant) async throws -> [NotesAnswer] {
+        throw Self.noNotes
+    }
+
     func hints(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription {
         listeners.add(receive)
     }

@@ -18,7 +18,7 @@ enum LeaseScripts {
     static let fields = ["term", "nonce", "deadline_ms", "seq", "ttl_ms", "holder", "incarnation", "meta"]
 
     /// The server's time, and whether it is believed; `limit` is the latest time that the caller believes.
-    private static let clock = """
+    static let clock = """
         if redis.replicate_commands then redis.replicate_commands() end
         local clock = redis.call('TIME')
         local micros = clock[1] * 1000000 + clock[2]
@@ -30,7 +30,7 @@ enum LeaseScripts {
         """
 
     /// `lease(key)` is the hash as it counts: nil and a message if it cannot be understood.
-    private static let records = """
+    static let records = """
         local answers = {micros, 0, 0, 0}
         local function answer(value) answers[#answers + 1] = value end
         local function whole(value)
@@ -64,8 +64,11 @@ enum LeaseScripts {
 
         """
 
-    /// One message for all changes of a call, with the number of its listeners: `+term group` for a grant and `-term group` for a release; a server that does not permit it must not spoil the rest.
-    private static let publishing = """
+    /// One message for all changes of a call, with the number of its listeners: a line `+term group` for a grant, `-term group`
+    /// for a release, `~term group` for a transfer and `!0 group` for a note.
+    ///
+    /// A server that does not permit it must not spoil the rest.
+    static let publishing = """
         local changes = {}
         local function changed(kind, key, term)
           changes[#changes + 1] = kind .. text(term) .. ' ' .. string.sub(key, tonumber(ARGV[5]) + 1)

@@ -7,7 +7,7 @@ internal import Synchronization
 final class HintRecorder: Sendable {
     private struct State {
         var hints: [ProviderHint] = []
-        var waiters: [(group: ElectionGroup, gate: Gate)] = []
+        var waiters: [(isAwaited: @Sendable (ProviderHint) -> Bool, gate: Gate)] = []
     }
 
     private struct TimedOut: Error {}
@@ -17,7 +17,7 @@ final class HintRecorder: Sendable {
     func receive(_ hint: ProviderHint) {
         let gates = state.withLock { state in
             state.hints.append(hint)
-            return state.waiters.filter { Self.concerns(hint, $0.group) }.map(\.gate)
+            return state.waiters.filter { $0.isAwaited(hint) }.map(\.gate)
         }
         for gate in gates { gate.open() }
     }
@@ -29,12 +29,31 @@ final class HintRecorder: Sendable {
         state.withLock { $0.hints.contains { $0.group == group } }
     }
 
-    /// Whether a hint that concerns the group came after the mark, or comes in time.
+    func hasNoted(_ group: ElectionGroup, after mark: Int) -> Bool {
+        state.withLock { $0.hints.dropFirst(mark).contains(.noted(group)) }
+    }
+
+    /// Whether a hint that concerns the group's lease came after the mark, or comes in time.
     func waits(for group: ElectionGroup, after mark: Int, upTo timeout: Duration) async throws -> Bool {
+        try await waits(after: mark, upTo: timeout) { hint in
+            hint == .resync || (hint.group == group && hint != .noted(group))
+        }
+    }
+
+    /// Whether a hint that the group's notes are news came after the mark, or comes in time.
+    func waitsForNote(of group: ElectionGroup, after mark: Int, upTo timeout: Duration) async throws -> Bool {
+        try await waits(after: mark, upTo: timeout) { $0 == .noted(group) || $0 == .resync }
+    }
+
+    private func waits(
+        after mark: Int,
+        upTo timeout: Duration,
+        for isAwaited: @escaping @Sendable (ProviderHint) -> Bool
+    ) async throws -> Bool {
         let gate = Gate()
         let isThere = state.withLock { state in
-            if state.hints.dropFirst(mark).contains(where: { Self.concerns($0, group) }) { return true }
-            state.waiters.append((group, gate))
+            if state.hints.dropFirst(mark).contains(where: isAwaited) { return true }
+            state.waiters.append((isAwaited, gate))
             return false
         }
         if isThere { return true }
@@ -49,9 +68,5 @@ final class HintRecorder: Sendable {
         } catch is TimedOut {
             return false
         }
-    }
-
-    private static func concerns(_ hint: ProviderHint, _ group: ElectionGroup) -> Bool {
-        hint.group == group || hint == .resync
     }
 }

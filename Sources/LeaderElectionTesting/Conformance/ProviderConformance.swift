@@ -43,14 +43,20 @@ public struct ProviderConformance: Sendable {
         ///
         /// Without this, `validate` may refuse long names in which bytes have to be escaped.
         public static let everyGroupName = Capabilities(rawValue: 1 << 7)
+        /// The provider is a ``/LeaderElection/NoteKeepingProvider``; its cases need the fixture's `passTime`.
+        public static let notes = Capabilities(rawValue: 1 << 8)
+        /// Of the notes only news are pushed, not those that repeat what was written before.
+        public static let quietNotes = Capabilities(rawValue: 1 << 9)
+        /// The provider is a ``/LeaderElection/TransferringProvider``.
+        public static let transfer = Capabilities(rawValue: 1 << 10)
         /// All of them.
-        public static let all = Capabilities(rawValue: (1 << 8) - 1)
+        public static let all = Capabilities(rawValue: (1 << 11) - 1)
     }
 
     /// Every case.
     public static let cases: [Case] =
         grantCases + batchCases + renewalCases + releaseCases + holderCases + expiryCases + takeoverCases + nameCases
-        + concurrencyCases + hintCases + lossCases
+        + concurrencyCases + hintCases + lossCases + noteCases + noteHintCases + transferCases + transferRaceCases
 
     /// The cases that need nothing but these capabilities.
     public static func cases(for capabilities: Capabilities) -> [Case] {

@@ -16,6 +16,14 @@ public struct FaultRule: Sendable {
         case release
         /// ``/LeaderElection/ElectionProvider/holders(of:)``
         case holders
+        /// ``/LeaderElection/NoteKeepingProvider/write(_:)``
+        case writeNotes
+        /// ``/LeaderElection/NoteKeepingProvider/remove(_:)``
+        case removeNotes
+        /// ``/LeaderElection/NoteKeepingProvider/notes(of:)``
+        case readNotes
+        /// ``/LeaderElection/TransferringProvider/transfer(_:)``
+        case transfer
         /// Hints of a ``/LeaderElection/PushingProvider``; they can be delayed, dropped, doubled, and swapped with the next.
         case hints
     }
@@ -49,7 +57,7 @@ public struct FaultRule: Sendable {
     /// For which groups.
     public var groups: GroupPattern
 
-    /// A rule; without more, the fault strikes every request of all four verbs, but no hint.
+    /// A rule; without more, the fault strikes every request of all four verbs, but no hint, note or transfer.
     public init(
         _ fault: Fault,
         when occasion: Occasion = .always,

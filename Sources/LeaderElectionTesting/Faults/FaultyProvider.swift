@@ -12,7 +12,7 @@ internal import Synchronization
 /// ```
 /// A run with the same seed and the same order of calls meets the same faults. When several strike one call, they
 /// happen in this order: actions such as a wipe, delay, hang, error, reordering; then the store is called; then what
-/// happens to the answers.
+/// happens to the answers. Notes and transfers are passed on, too, if the wrapped provider can do them.
 public final class FaultyProvider: PushingProvider {
     private struct State {
         var injector: FaultInjector
@@ -136,7 +136,7 @@ public final class FaultyProvider: PushingProvider {
         return state.withLock { $0.injector.faults(for: operation, group: group, at: now) }
     }
 
-    private func pass<Request: Sendable, Answer: Sendable>(
+    func pass<Request: Sendable, Answer: Sendable>(
         _ operation: FaultRule.Operation,
         _ requests: [Request],
         group: (Request) -> ElectionGroup,

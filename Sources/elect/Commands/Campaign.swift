@@ -26,6 +26,7 @@ struct Campaign: AsyncParsableCommand {
               elect campaign --provider file:///tmp/demo --group billing
               elect campaign --provider sqlite:///tmp/demo.db --group a --group b --events json
               elect campaign --provider sqlite:///tmp/demo.db --groups 1000 --group-prefix shard-
+              elect campaign --provider file:///tmp/demo --group billing --http 127.0.0.1:8086
               elect campaign --provider file:///tmp/demo --group billing --history audit.jsonl --sample-interval 2ms
             """
     )
@@ -54,6 +55,7 @@ struct Campaign: AsyncParsableCommand {
         let names = try groupNames(settings)
         let configuration = try options.configuration(settings)
         let printer = try options.printer(settings)
+        let page = try options.statusPage(settings)
         let provider = try url.provider(readOnly: false, logger: .forCommand(verbose: printer.verbose))
         let runner = try CampaignRunner(
             groups: names,
@@ -66,7 +68,7 @@ struct Campaign: AsyncParsableCommand {
         runner.onStopSignal { number, _ in
             if number == SIGHUP, let reload { reload.run() } else { runner.stop() }
         }
-        try await runner.run()
+        try await StatusPage.serve(page, of: runner.services) { try await runner.run() }
     }
 
     private func groupNames(_ settings: Settings) throws -> [String] {

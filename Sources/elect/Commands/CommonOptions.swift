@@ -113,6 +113,14 @@ struct CandidateOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Append to the history this often whether this candidate leads.", valueName: "time"))
     var sampleInterval: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Serve /healthz, /readyz, /leader, /terms and /metrics there, such as 127.0.0.1:8086.",
+            valueName: "host:port"
+        )
+    )
+    var http: String?
+
     func configuration(_ settings: Settings) throws -> ElectionConfiguration {
         var given = ["metadata": metadata]
         given["profile"] = profile.map { [$0] }
@@ -138,6 +146,10 @@ struct CandidateOptions: ParsableArguments {
             verbose: try settings.flag("verbose", verbose),
             descriptor: isQuiet && format == nil ? 2 : 1
         )
+    }
+
+    func statusPage(_ settings: Settings) throws -> StatusPage? {
+        try settings.text("http", http).map { try StatusPage($0.texts[0], source: $0.source) }
     }
 
     func historyFile(_ settings: Settings) throws -> (file: HistoryFile, interval: Duration?)? {

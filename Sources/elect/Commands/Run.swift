@@ -58,6 +58,7 @@ struct Run: AsyncParsableCommand {
         let configuration = try options.configuration(settings)
         let isOnce = try settings.flag("once", once)
         let printer = try options.printer(settings, isQuiet: true)
+        let page = try options.statusPage(settings)
         if let failure = CommandLookup.failure(program, path: Environment.variables["PATH"]) { throw failure }
 
         #if os(Linux)
@@ -77,7 +78,9 @@ struct Run: AsyncParsableCommand {
             history: try options.historyFile(settings)
         )
         runner.onStopSignal { number, count in supervisor.signalled(number, count: count, runner) }
-        try await runner.run { service in try await supervisor.supervise(service, provider) }
+        try await StatusPage.serve(page, of: runner.services) {
+            try await runner.run { service in try await supervisor.supervise(service, provider) }
+        }
         throw supervisor.result
         #else
         throw CommandFailure.unavailable("elect run needs Linux: it relies on how Linux keeps processes together")

@@ -6,7 +6,7 @@ internal import Logging
 
 struct Watch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Follow who leads without taking part, until SIGTERM or SIGINT.",
+        abstract: "Follow who leads and who waits, without taking part, until SIGTERM or SIGINT.",
         discussion: """
             Ends with 69 if the store cannot be read at the start; later it says so and keeps trying.
 
@@ -51,6 +51,8 @@ struct Watch: AsyncParsableCommand {
             history: nil
         )
         runner.onStopSignal { _, _ in runner.stop() }
-        try await runner.run()
+        try await runner.run { service in
+            await WaitingList(group: service.group, provider: provider, printer: printer).follow(service)
+        }
     }
 }

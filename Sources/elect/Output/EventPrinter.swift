@@ -56,6 +56,26 @@ struct EventPrinter: Sendable {
         }
     }
 
+    /// Tells who waits for leadership, the next to be chosen first.
+    func print(waiting candidates: [String], in group: ElectionGroup) {
+        switch format {
+        case .json:
+            var line = JSONLine()
+            line.add("event", "candidates")
+            line.add("group", group.name)
+            line.add("candidates", candidates)
+            line.add("t_ns", ElectionInstant.now.nanoseconds)
+            _ = Output.writeLine(line.description, to: descriptor)
+        case .text:
+            let names = candidates.isEmpty ? "nobody" : candidates.map { Output.printable($0) }.joined(separator: ", ")
+            let name = "waiting".padded(to: 9)
+            _ = Output.writeLine(
+                "\(Self.timeOfDay())  \(name)  \(Output.printable(group.name))  \(names)",
+                to: descriptor
+            )
+        }
+    }
+
     /// The fields that scripts rely on; see the chapter on the command in the documentation.
     static func json(_ event: ElectionEvent, kind: String? = nil) -> JSONLine {
         var line = JSONLine()

@@ -28,6 +28,10 @@ struct JSONLine: Sendable {
 
     mutating func add(_ key: String, _ value: JSONLine) { addRaw(key, value.description) }
 
+    mutating func add(_ key: String, _ values: [String]) {
+        addRaw(key, "[" + values.map(Self.quote).joined(separator: ",") + "]")
+    }
+
     mutating func add(_ key: String, _ values: [JSONLine]) {
         addRaw(key, "[" + values.map(\.description).joined(separator: ",") + "]")
     }

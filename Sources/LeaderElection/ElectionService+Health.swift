@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+
+/// Taking part only while this process is well, and while nobody suspended it.
+extension ElectionService {
+    /// Takes no part in the election until ``resume()``: ends a term of its own in an orderly way, and wins no other.
+    ///
+    /// Work under ``whileLeader(_:)`` is cancelled and waited for while the lease is still renewed. Returns when the lease
+    /// was given back or cannot be any more; at once if the calling task is cancelled.
+    public func suspend(_ reason: ElectionReason = .suspended) async {
+        isSuspended = true
+        handle { $0.suspend(reason, at: $1) }
+        await leaseGivenBack()
+    }
+
+    /// Takes part again after ``suspend(_:)``, unless the ``ElectionConfiguration/healthCheck`` is against it.
+    public func resume() {
+        isSuspended = false
+        resumeIfFit()
+    }
+
+    private func resumeIfFit() {
+        if !isSuspended, !isUnwell { handle { $0.resume(at: $1) } }
+    }
+
+    /// Looks on until the first check has succeeded.
+    func beginHealthChecks() {
+        guard let check = healthCheck else { return }
+        isUnwell = true
+        handle { $0.suspend(.unhealthy, at: $1) }
+        fitness = HealthMachine(check, at: clock.now)
+        healthChecks = CallLane(
+            executor: executor,
+            caller: SerialThread.checks,
+            clock: clock,
+            maximumBatch: 1,
+            unknown: { .failure($0) }
+        ) { requests in
+            let score = try await check.check()
+            return requests.map { _ in .success(score) }
+        }
+        checkHealth()
+    }
+
+    func endHealthChecks() {
+        healthTimer?.cancel()
+        healthTimer = nil
+        fitness = nil
+    }
+
+    private func checkHealth() {
+        guard let check = healthCheck, let number = fitness?.timerFired(at: clock.now) else { return rearmHealth() }
+        healthTimer = clock.schedule(at: clock.now + check.timeout) { [weak self, executor] in
+            guard let self else { return }
+            executor.execute {
+                let error = ElectionError(.timedOut, "the health check took longer than \(check.timeout)")
+                self.assumeIsolated { $0.checked(.failure(error), of: number) }
+            }
+        }
+        healthChecks?.assumeIsolated { lane in
+            lane.submit(number, timeout: check.timeout) { [weak self] result in
+                self?.assumeIsolated { $0.checked(result, of: number) }
+            }
+        }
+    }
+
+    private func checked(_ result: Result<HealthCheck.Score, any Error>, of number: UInt64) {
+        let verdict = fitness?.checked(result, of: number, at: clock.now)
+        switch verdict {
+        case .well:
+            isUnwell = false
+            resumeIfFit()
+        case .unwell(let why):
+            isUnwell = true
+            handle { $0.suspend(.unhealthy, at: $1) }
+            let message = "the health check failed, so \"\(candidate.id)\" takes no part in the election: \(why)"
+            announce(.error(ElectionError(.unhealthy, message, group: group.name)))
+        case nil: tellHealth()
+        }
+        rearmHealth()
+    }
+
+    private func rearmHealth() {
+        guard let wakeup = fitness?.wakeup else { return }
+        healthTimer?.cancel()
+        healthTimer = clock.schedule(at: wakeup) { [weak self, executor] in
+            guard let self else { return }
+            executor.execute { self.assumeIsolated { $0.checkHealth() } }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+
+internal import Synchronization
+
+/// What a service notes down about its own well-being, for readers on any thread.
+final class HealthBoard: Sendable {
+    private struct Contents {
+        var started: ElectionInstant?
+        var isStopped = false
+        /// When the first of the questions was sent that nothing was heard after.
+        var unanswered: ElectionInstant?
+        var hasHeardStore = false
+        /// What the store's client said last, while nothing is heard.
+        var error: ElectionError?
+        var jeopardy: (since: ElectionInstant, until: ElectionInstant?)?
+        var warning: (error: ElectionError, since: ElectionInstant)?
+        var overrun: (error: ElectionError, since: ElectionInstant)?
+        var regression: (error: ElectionError, since: ElectionInstant)?
+    }
+
+    private let group: ElectionGroup
+    private let leaseDuration: Duration
+    private let attemptTimeout: Duration
+    private let contents = Mutex(Contents())
+
+    init(group: ElectionGroup, timing: LeaseTiming) {
+        self.group = group
+        leaseDuration = timing.leaseDuration
+        attemptTimeout = timing.attemptTimeout
+    }
+
+    // MARK: The engine tells
+
+    func saw(_ phase: ElectionOperation.Phase, at instant: ElectionInstant) {
+        contents.withLock { contents in
+            switch phase {
+            case .send: contents.unanswered = contents.unanswered ?? instant
+            case .ok, .fail:
+                contents.unanswered = nil
+                contents.error = nil
+                contents.hasHeardStore = true
+            case .unknown: break
+            }
+        }
+    }
+
+    func hinted(_ hint: ProviderHint, at instant: ElectionInstant) {
+        switch hint {
+        case .warning(let error):
+            contents.withLock { contents in
+                let since = contents.warning.map { $0.error == error ? $0.since : instant } ?? instant
+                contents.warning = (error, since)
+            }
+        case .resync:
+            // The push channel is back; what is wrong with the store itself stays so.
+            contents.withLock { contents in
+                if contents.warning?.error.code != .storeUnsuitable { contents.warning = nil }
+            }
+        case .changed, .freed, .taken, .noted: break
+        }
+    }
+
+    func saw(_ kind: ElectionEvent.Kind, error: ElectionError?, until: ElectionInstant?, at instant: ElectionInstant) {
+        contents.withLock { contents in
+            switch kind {
+            case .ready: contents.started = instant
+            case .stopped: contents.isStopped = true
+            case .acquired, .lost:
+                contents.jeopardy = nil
+                if kind == .acquired { contents.regression = nil }
+            case .recovered: contents.jeopardy = nil
+            case .jeopardy: contents.jeopardy = contents.jeopardy ?? (instant, until)
+            case .changed: contents.regression = nil
+            case .error:
+                guard let error else { return }
+                switch error.code {
+                case .workOverran: contents.overrun = (error, instant)
+                case .termRegression: contents.regression = contents.regression ?? (error, instant)
+                case .duplicateCandidate: break
+                default: if contents.unanswered != nil { contents.error = error }
+                }
+            case .renewed, .renewalFailed: break
+            }
+        }
+    }
+
+    func workEnded() {
+        contents.withLock { $0.overrun = nil }
+    }
+
+    // MARK: Anybody reads
+
+    func read(at now: ElectionInstant, leader: Leader?, candidate: Candidate) -> ElectionHealth {
+        let contents = contents.withLock { $0 }
+        if contents.isStopped {
+            return ElectionHealth(
+                group: group,
+                reasons: [.init(cause: .stopped, status: .failed, message: "the service has stopped", since: nil)]
+            )
+        }
+        guard let started = contents.started else {
+            let reason = ElectionHealth.Reason(
+                cause: .notStarted,
+                status: .degraded,
+                message: "the service does not run yet",
+                since: nil
+            )
+            return ElectionHealth(group: group, reasons: [reason])
+        }
+        var reasons: [ElectionHealth.Reason] = []
+        func add(_ cause: ElectionHealth.Cause, _ message: String, since: ElectionInstant?) {
+            reasons.append(.init(cause: cause, status: .degraded, message: message, since: since))
+        }
+        if let silence = silence(contents, since: started, at: now) { reasons.append(silence) }
+        if let jeopardy = contents.jeopardy {
+            let left = jeopardy.until.map { Self.text(max(.zero, $0 - now)) } ?? "a while"
+            add(.jeopardy, "the lease could not be renewed; it lasts \(left) more", since: jeopardy.since)
+        }
+        if let warning = contents.warning { add(.storeWarning, warning.error.message, since: warning.since) }
+        if let overrun = contents.overrun { add(.workOverran, overrun.error.message, since: overrun.since) }
+        if let leader, leader.id == candidate.id, leader.candidate.incarnation != candidate.incarnation {
+            let text = "the leader takes part as \"\(candidate.id)\", too; give each process a name of its own"
+            add(.duplicateCandidate, text, since: nil)
+        }
+        if let regression = contents.regression {
+            add(.termRegression, regression.error.message, since: regression.since)
+        }
+        return ElectionHealth(group: group, reasons: reasons)
+    }
+
+    private func silence(
+        _ contents: Contents,
+        since started: ElectionInstant,
+        at now: ElectionInstant
+    ) -> ElectionHealth.Reason? {
+        let detail = contents.error.map { ": \($0.message)" } ?? ""
+        if !contents.hasHeardStore {
+            let time = now - started
+            return ElectionHealth.Reason(
+                cause: .storeNeverHeard,
+                status: time >= leaseDuration ? .failed : .degraded,
+                message: "the store has not answered in the \(Self.text(time)) since the service began\(detail)",
+                since: started
+            )
+        }
+        // A question that is still within its time is no sign of anything.
+        guard let unanswered = contents.unanswered, contents.error != nil || now - unanswered > attemptTimeout else {
+            return nil
+        }
+        let time = now - unanswered
+        return ElectionHealth.Reason(
+            cause: .storeSilent,
+            status: time >= leaseDuration ? .failed : .degraded,
+            message: "the store has not answered for \(Self.text(time))\(detail)",
+            since: unanswered
+        )
+    }
+
+    private static func text(_ duration: Duration) -> String {
+        "\(Double(duration.wholeNanoseconds / 10_000_000) / 100) s"
+    }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+#if Postgres
+internal import LeaderElection
+
+/// The notes beside the leases, on a connection of their own, which is there while they are used.
+///
+/// Renewals stand in one line with everything else on their connection. A table of notes that somebody locks, or a
+/// missing permission for it, must not hold them up, nor end their connection.
+actor PostgresNotes {
+    private nonisolated let link: PostgresLink
+    private nonisolated let queries: PostgresNoteQueries
+    /// How long the last caller was ready to wait; a reading has no time-out of its own and gets this one.
+    private var timeout = Duration.seconds(2)
+    private var lastUse = ElectionInstant.distantPast
+    private var underWay = 0
+    private var idleTimer: SerialThread.Timer?
+    private var sweepTimer: SerialThread.Timer?
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { SerialThread.engine.asUnownedSerialExecutor() }
+
+    /// Longer than the pause between two writings of a candidate.
+    private static let idleTime = Duration.seconds(60)
+
+    init(_ settings: PostgresSettings) {
+        // An opener of its own as well: it waits for what it opens.
+        link = PostgresLink(PostgresOpener(settings), .notes)
+        queries = PostgresNoteQueries(settings)
+    }
+
+    // MARK: - Verbs
+
+    private struct Name: Hashable {
+        let group: ElectionGroup
+        let key: String
+    }
+
+    func write(_ requests: [NoteRequest]) async throws -> [NoteAnswer] {
+        for request in requests { try request.validate() }
+        guard !requests.isEmpty else { return [] }
+        // Of several for the same note the last one counts; no statement may write a row twice.
+        var last: [Name: Int] = [:]
+        var news: Set<ElectionGroup> = []
+        for (index, request) in requests.enumerated() {
+            last[Name(group: request.group, key: request.key)] = index
+            if request.isNews { news.insert(request.group) }
+        }
+        let written = last.values.sorted().map { requests[$0] }
+        var parameters = PostgresParameters()
+        parameters.add(texts: written.map(\.group.name))
+        parameters.add(texts: written.map(\.key))
+        parameters.add(texts: written.map(\.text))
+        parameters.add(integers: written.map(\.lifetime.wholeMilliseconds))
+        parameters.add(texts: news.map(\.name))
+        return try await run(queries.write, parameters, requests.lazy.map(\.timeout).min()) { _ in
+            requests.map { _ in .done }
+        }
+    }
+
+    func remove(_ requests: [NoteRemoval]) async throws -> [NoteAnswer] {
+        for request in requests { try request.validate() }
+        guard !requests.isEmpty else { return [] }
+        var parameters = PostgresParameters()
+        parameters.add(texts: requests.map(\.group.name))
+        parameters.add(texts: requests.map(\.key))
+        return try await run(queries.remove, parameters, requests.lazy.map(\.timeout).min()) { _ in
+            requests.map { _ in .done }
+        }
+    }
+
+    func notes(of groups: [ElectionGroup]) async throws -> [NotesAnswer] {
+        guard !groups.isEmpty else { return [] }
+        var parameters = PostgresParameters()
+        parameters.add(texts: groups.map(\.name))
+        return try await run(queries.read, parameters, nil) { result in
+            var notes = groups.map { _ in [GroupNote]() }
+            for row in 0..<result.rowCount {
+                guard let number = result.integer(row, 0), notes.indices.contains(Int(number) - 1),
+                    let key = result.text(row, 1), let text = result.text(row, 2)
+                else { throw ElectionError(.storeCorrupted, "the table of notes gave a row that no election writes") }
+                notes[Int(number) - 1].append(GroupNote(key: key, text: text))
+            }
+            return notes.map { .found($0) }
+        }
+    }
+
+    // MARK: - The connection
+
+    private func run<Answer: Sendable>(
+        _ statement: PostgresStatement,
+        _ parameters: PostgresParameters,
+        _ timeout: Duration?,
+        _ read: @escaping @Sendable (PQResult) throws -> Answer
+    ) async throws -> Answer {
+        if let timeout { self.timeout = timeout }
+        underWay += 1
+        watchForIdleness()
+        sweepLater()
+        defer {
+            underWay -= 1
+            lastUse = .now
+        }
+        let statement = statement.with(parameters)
+        return try await link.run({ _ in statement }, timeout: self.timeout) { try read($0.result) }
+    }
+
+    private func watchForIdleness() {
+        guard idleTimer == nil else { return }
+        idleTimer = SerialThread.engine.schedule(at: .now + Self.idleTime) { [weak self] in
+            self?.assumeIsolated { $0.lookForIdleness() }
+        }
+    }
+
+    private func lookForIdleness() {
+        idleTimer = nil
+        if underWay == 0, .now - lastUse >= Self.idleTime * 0.9 {
+            link.assumeIsolated { $0.hangUp() }
+        } else {
+            watchForIdleness()
+        }
+    }
+
+    /// Now and then, notes are forgotten of groups to which nobody writes any more.
+    private func sweepLater() {
+        guard sweepTimer == nil else { return }
+        sweepTimer = SerialThread.engine.schedule(at: .now + .seconds(Double.random(in: 60...3600))) { [weak self] in
+            self?.assumeIsolated { notes in
+                notes.sweepTimer = nil
+                notes.sweep()
+            }
+        }
+    }
+
+    func sweep() {
+        let statement = queries.sweep
+        let timeout = timeout
+        link.assumeIsolated { link in
+            guard link.isOpen else { return }
+            // If it fails, the next one may succeed; nobody waits for either.
+            link.run({ _ in statement }, timeout: timeout) { _ in }
+        }
+    }
+
+    func shutDown() {
+        idleTimer?.cancel()
+        sweepTimer?.cancel()
+        link.assumeIsolated { $0.close() }
+    }
+}
+#endif
