@@ -62,30 +62,6 @@ import Musl
         #expect(try await elect.exitCode() == 128 + SIGTERM)
     }
 
-    #if YAML
-    @Test func aYAMLFileServesAsWell() async throws {
-        let directory = try Directory()
-        try directory.write(
-            """
-            # Who leads here.
-            provider: "\(Store.sqlite.url(in: directory))"
-            group: g
-            json: true
-            """,
-            to: "elect.yaml"
-        )
-        let campaign = try ElectProcess(
-            ["campaign", "--candidate", "me"],
-            in: directory,
-            environment: ["ELECT_PROVIDER": Store.sqlite.url(in: directory), "ELECT_GROUP": "g"]
-        )
-        #expect(try await eventually { campaign.standardOutput.contains("acquired") })
-        let status = try ElectProcess(["status", "--config", "elect.yaml"], in: directory)
-        #expect(try await status.exitCode() == 0)
-        #expect(status.standardOutput.contains(#""leader":"me""#), "\(status.standardOutput)")
-    }
-    #endif
-
     @Test(
         arguments: [
             (["status", "--config", "twice.json"], [:], "the key \"group\" twice"),

@@ -29,15 +29,18 @@ extension ElectionService {
     /// - Parameters:
     ///   - settings: where the options are.
     ///   - prepare: see ``/LeaderElection/ElectionConfiguration/prepare``, which only code can give.
+    ///   - healthCheck: see ``/LeaderElection/ElectionConfiguration/healthCheck``, which only code can give.
     ///   - logger: where the service and its store tell what happens; nothing by default.
     /// - Throws: an ``/LeaderElection/ElectionError`` that names the value at fault.
     public init(
         reading settings: ElectionSettings,
         prepare: (@Sendable () async throws -> Void)? = nil,
+        healthCheck: HealthCheck? = nil,
         logger: Logger = Logger(label: "leader-election") { _ in SwiftLogNoOpLogHandler() }
     ) throws {
         var configuration = try settings.configuration
         configuration.prepare = prepare
+        configuration.healthCheck = healthCheck
         try self.init(
             try settings.group,
             provider: try settings.provider(logger: logger),

@@ -9,29 +9,8 @@ import Testing
 @testable import LeaderElectionConfiguration
 
 @Suite struct ElectionSettingsTests {
-    /// A file that lives as long as this does.
-    private final class File {
-        let path: String
-
-        init(_ text: String, ending: String = "json") throws {
-            path = NSTemporaryDirectory() + "election-settings-\(UUID().uuidString).\(ending)"
-            try Data(text.utf8).write(to: URL(filePath: path))
-        }
-
-        deinit { try? FileManager.default.removeItem(atPath: path) }
-    }
-
-    private func message(_ body: () throws -> Void) -> String {
-        do {
-            try body()
-            return "nothing was thrown"
-        } catch let error as ElectionError where error.code == .invalidConfiguration {
-            return error.message
-        } catch { return "\(error)" }
-    }
-
     @Test func theCommandLineWinsOverTheEnvironmentAndThatOverTheFile() throws {
-        let file = try File(
+        let file = try TemporaryFile(
             #"{"elect": {"candidate": "file", "group": "file", "lease-duration": "7s", "priority": 3}, "other": 1}"#
         )
         let settings = try ElectionSettings(
@@ -53,8 +32,10 @@ import Testing
         ]
         // Nothing may be left out here without being noticed.
         #expect(values.keys.sorted() == OptionNames.candidate.sorted())
-        let json = try File(#"{"elect": \#(String(decoding: try JSONEncoder().encode(values), as: UTF8.self))}"#)
-        var all = [
+        let json = try TemporaryFile(
+            #"{"elect": \#(String(decoding: try JSONEncoder().encode(values), as: UTF8.self))}"#
+        )
+        let all = [
             try ElectionSettings(file: json.path, arguments: [], environment: [:]),
             try ElectionSettings(
                 arguments: [],
@@ -78,13 +59,6 @@ import Testing
                 ]
             ),
         ]
-        #if YAML
-        let yaml = try File(
-            "elect:\n" + values.map { "  \($0.key): \($0.value)\n" }.joined(),
-            ending: "yaml"
-        )
-        all.append(try ElectionSettings(file: yaml.path, arguments: [], environment: [:]))
-        #endif
         for settings in all {
             let read = try ElectionConfiguration(reading: settings)
             #expect(read.candidate == "me")
@@ -103,50 +77,60 @@ import Testing
     }
 
     @Test func errorsNameValueOptionAndSource() throws {
-        let file = try File(#"{"elect": {"lease-duration": 10, "priority": "high"}}"#)
+        let file = try TemporaryFile(#"{"elect": {"lease-duration": 10, "priority": "high"}}"#)
         let settings = try ElectionSettings(
             file: file.path,
             arguments: ["app", "--elect-profile", "quick"],
             environment: ["ELECT_RENEW_INTERVAL": "often"]
         )
-        #expect(message { _ = try settings.configuration }.hasPrefix("--elect-profile: \"quick\" is not one of fast"))
+        #expect(refusal { _ = try settings.configuration }.hasPrefix("--elect-profile: \"quick\" is not one of fast"))
         #expect(
-            message { _ = try settings.options.duration("lease-duration") }
+            refusal { _ = try settings.options.duration("lease-duration") }
                 .hasPrefix("\"elect.lease-duration\" in \(file.path): \"10\" is not a duration")
         )
         #expect(
-            message { _ = try settings.options.count("priority", in: 0...1) }
+            refusal { _ = try settings.options.count("priority", in: 0...1) }
                 .hasPrefix("\"elect.priority\" in \(file.path): \"high\" is not a number")
         )
         #expect(
-            message { _ = try settings.options.duration("renew-interval") }
+            refusal { _ = try settings.options.duration("renew-interval") }
                 .hasPrefix("ELECT_RENEW_INTERVAL: \"often\"")
         )
-        #expect(message { _ = try settings.group }.contains("no group"))
+        #expect(refusal { _ = try settings.group }.contains("no group"))
     }
 
     @Test func whatIsUnknownIsRefusedWhereSourcesTell() throws {
-        let file = try File(#"{"elect": {"lease_duration": "10s"}}"#)
-        let inFile = message { _ = try ElectionSettings(file: file.path, arguments: [], environment: [:]) }
+        let file = try TemporaryFile(#"{"elect": {"lease_duration": "10s"}}"#)
+        let inFile = refusal { _ = try ElectionSettings(file: file.path, arguments: [], environment: [:]) }
         #expect(inFile.contains(file.path) && inFile.contains("\"lease_duration\""))
         let environment = ["ELECT_LEASE_DURATON": "10s"]
         #expect(
-            message { _ = try ElectionSettings(arguments: [], environment: environment) }
+            refusal { _ = try ElectionSettings(arguments: [], environment: environment) }
                 .contains("ELECT_LEASE_DURATON")
         )
         #expect(
-            message { _ = try ElectionSettings(arguments: ["app", "--elect-leese=1s"], environment: [:]) }
+            refusal { _ = try ElectionSettings(arguments: ["app", "--elect-leese=1s"], environment: [:]) }
                 .contains("--elect-leese")
         )
         #expect(
-            message { _ = try ElectionSettings(file: "/nowhere/x.json", arguments: [], environment: [:]) }
+            refusal { _ = try ElectionSettings(file: "/nowhere/x.json", arguments: [], environment: [:]) }
                 .contains("/nowhere/x.json")
         )
-        let strange = try File(#"{"elekt": {}}"#)
+        let strange = try TemporaryFile(#"{"elekt": {}}"#)
         #expect(
-            message { _ = try ElectionSettings(file: strange.path, arguments: [], environment: [:]) }
+            refusal { _ = try ElectionSettings(file: strange.path, arguments: [], environment: [:]) }
                 .contains("no object \"elect\"")
         )
+    }
+
+    @Test func flagsAndListsOfACommandLine() throws {
+        let settings = try ElectionSettings(
+            arguments: ["app", "--elect-unlisted", "--elect-metadata", "a=b", "c=d", "--elect-group", "g", "h"],
+            environment: [:]
+        )
+        #expect(try !settings.configuration.isListed)
+        #expect(try settings.configuration.metadata == ["a": "b", "c": "d"])
+        #expect(refusal { _ = try settings.group } == "--elect-group has 2 values; give one")
     }
 
     @Test func aVariableHoldsSeveralPairsOfMetadata() throws {
@@ -155,9 +139,9 @@ import Testing
         }
         #expect(try metadata("zone=a,b\naddress=h:80\n") == ["zone": "a,b", "address": "h:80"])
         #expect(
-            message { _ = try metadata("zone=a\naddress") }.hasPrefix("ELECT_METADATA: \"address\" is not of the form")
+            refusal { _ = try metadata("zone=a\naddress") }.hasPrefix("ELECT_METADATA: \"address\" is not of the form")
         )
-        #expect(message { _ = try metadata("zone=a\nzone=b") }.hasPrefix("ELECT_METADATA: the key \"zone\""))
+        #expect(refusal { _ = try metadata("zone=a\nzone=b") }.hasPrefix("ELECT_METADATA: the key \"zone\""))
     }
 
     @Test func variablesOfOthersAreLeftAlone() throws {
@@ -169,41 +153,18 @@ import Testing
     }
 
     @Test func aKeyThatStandsTwiceIsRefused() throws {
-        let twice = try File(#"{"elect": {"priority": 1, "priori\u0074y": 2}}"#)
-        let told = message { _ = try ElectionSettings(file: twice.path, arguments: [], environment: [:]) }
+        let twice = try TemporaryFile(#"{"elect": {"priority": 1, "priori\u0074y": 2}}"#)
+        let told = refusal { _ = try ElectionSettings(file: twice.path, arguments: [], environment: [:]) }
         #expect(told.contains("\"priority\" twice"))
-        let apart = try File(#"{"elect": {"metadata": {"priority": "1,{"}, "priority": 2, "group": ["priority"]}}"#)
+        let apart = try TemporaryFile(
+            #"{"elect": {"metadata": {"priority": "1,{"}, "priority": 2, "group": ["priority"]}}"#
+        )
         #expect(
             try ElectionSettings(file: apart.path, arguments: [], environment: [:]).configuration.metadata == [
                 "priority": "1,{"
             ]
         )
-        #if YAML
-        let yaml = try File("elect:\n  priority: 1\n  priority: 2\n", ending: "yml")
-        #expect(
-            message { _ = try ElectionSettings(file: yaml.path, arguments: [], environment: [:]) }
-                .contains("\"priority\" twice")
-        )
-        #endif
     }
-
-    #if YAML
-    @Test func yamlHoldsListsFlagsAndMetadata() throws {
-        let file = try File(
-            "elect:\n  # how\n  metadata: {zone: a, address: \"10.0.0.5:80\"}\n  unlisted: yes\n  clock-drift-bound: 1e-3\n",
-            ending: "yaml"
-        )
-        let read = try ElectionSettings(file: file.path, arguments: [], environment: [:]).configuration
-        #expect(read.metadata == ["zone": "a", "address": "10.0.0.5:80"])
-        #expect(!read.isListed)
-        #expect(read.clockDriftBound == 0.001)
-        for broken in ["elect: [", "elect:\n  priority:\n", "elect:\n  group: {a: b}\n", "- elect", ""] {
-            let file = try File(broken, ending: "yaml")
-            let told = message { _ = try ElectionSettings(file: file.path, arguments: [], environment: [:]) }
-            #expect(told.contains(file.path), "\(broken): \(told)")
-        }
-    }
-    #endif
 
     @Test func aReaderThatIsThereAlreadyServesToo() throws {
         let reader = ConfigReader(
@@ -219,9 +180,9 @@ import Testing
         #expect(!read.isListed)
         #expect(read.clockDriftBound == 0.002)
         #expect(read.metadata == ["a": "b", "c": "d"])
-        #expect(message { _ = try ElectionSettings(reader).configuration } == "nothing was thrown")
+        #expect(refusal { _ = try ElectionSettings(reader).configuration } == "nothing was thrown")
         let wrong = ConfigReader(provider: InMemoryProvider(name: "vault", values: ["priority": "much"]))
-        let told = message { _ = try ElectionConfiguration(reading: wrong) }
+        let told = refusal { _ = try ElectionConfiguration(reading: wrong) }
         #expect(told.contains("\"priority\"") && told.contains("vault") && told.contains("\"much\""))
     }
 
@@ -233,15 +194,15 @@ import Testing
 
     @Test func secretsAreInNoReportAndInNoMessage() throws {
         let reports = Reports()
-        let file = try File(#"{"elect": {"consul-token": "hunter2"}}"#)
+        let file = try TemporaryFile(#"{"elect": {"consul-token": "hunter2"}}"#)
         let settings = try ElectionSettings(
             file: file.path,
             arguments: [],
             environment: ["ELECT_PROVIDER": "mysql://user:hunter2@host/db", "ELECT_GROUP": "g"],
             reporter: reports
         )
-        #expect(message { _ = try settings.provider() }.hasPrefix("ELECT_PROVIDER: "))
-        #expect(!message { _ = try settings.provider() }.contains("hunter2"))
+        #expect(refusal { _ = try settings.provider() }.hasPrefix("ELECT_PROVIDER: "))
+        #expect(!refusal { _ = try settings.provider() }.contains("hunter2"))
         _ = try settings.options.text("consul-token")
         _ = try settings.group
         let told = reports.texts.withLock { $0 }
@@ -263,12 +224,29 @@ import Testing
         }
     }
 
+    @Test(arguments: ["", "Elect", "elect-ion", "7", "a.b"])
+    func aScopeIsOneSimpleName(scope: String) {
+        #expect(
+            refusal { _ = try ElectionSettings(arguments: [], environment: [:], scope: scope) }.contains("the scope")
+        )
+    }
+
+    @Test func anotherScopeHasNamesOfItsOwn() throws {
+        let settings = try ElectionSettings(
+            arguments: ["app", "--billing-priority", "5", "--elect-nonsense"],
+            environment: ["BILLING_GROUP": "b", "ELECT_NONSENSE": "x", "ELECT_GROUP": "e"],
+            scope: "billing"
+        )
+        #expect(try settings.group == "b")
+        #expect(try settings.configuration.priority == 5)
+    }
+
     @Test func anOptionOfAnotherStoreIsRefused() throws {
         let settings = try ElectionSettings(
             arguments: [],
             environment: ["ELECT_PROVIDER": "memory:", "ELECT_POSTGRES_TABLE": "lease"]
         )
-        #expect(message { _ = try settings.provider() }.hasPrefix("ELECT_POSTGRES_TABLE means nothing to memory:"))
+        #expect(refusal { _ = try settings.provider() }.hasPrefix("ELECT_POSTGRES_TABLE means nothing to memory:"))
     }
 }
 #endif

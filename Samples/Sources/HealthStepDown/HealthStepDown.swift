@@ -33,8 +33,10 @@ struct HealthStepDown {
     }
 }
 
-/// Suspends a candidate after three bad checks in a row, and resumes it after two good ones: one slow answer does not move
-/// leadership, and one lucky one does not bring it back.
+/// Suspends a candidate after three bad checks in a row, and resumes it after two good ones.
+///
+/// So one slow answer does not move leadership, and one lucky one does not bring it back. A `HealthCheck` in the configuration
+/// does this for a service; here are the two calls beneath, for who watches in a way of its own.
 struct Doctor: Sendable {
     let election: ElectionService
 
