@@ -99,7 +99,7 @@ fill_consul() { # PART
     [ "$1" = consul-tls ] && [ ! -e "$(place "$1")/filled" ] || return 0
     local deadline=$((SECONDS + 20))
     until consul_cli consul-tls acl policy create -name elections \
-        -rules 'key_prefix "leader-election/" { policy = "write" } key_prefix "tests/" { policy = "write" } session_prefix "" { policy = "write" }' \
+        -rules 'key_prefix "leader-election" { policy = "write" } key_prefix "tests/" { policy = "write" } session_prefix "" { policy = "write" }' \
         >"$(place consul-tls)/acl" 2>&1; do
         [ "$SECONDS" -lt "$deadline" ] || { cat "$(place consul-tls)/acl" >&2; fail "consul-tls: cannot make the users"; }
         sleep 0.1
