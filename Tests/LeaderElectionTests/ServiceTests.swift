@@ -179,6 +179,7 @@ import Testing
         try await harness.during(stuck) { _ in
             try await harness.during(healthy) { healthy in
                 // Both may share the first call; it is abandoned, and the next one goes through.
+                try await provider.waitForSuspendedCalls(1)
                 harness.clock.advance(by: .seconds(2))
                 harness.clock.advance(by: .seconds(2))
                 let leadership = try await eventually(healthy)

@@ -19,9 +19,9 @@ final class SentinelTopology: RedisTopology {
             watch.start()
             return directory.dialPrimary(login)
         }
-        watch.onSwitch { [weak link] error in
+        watch.onSwitch { [weak link] error, address in
             guard let link else { return false }
-            link.assumeIsolated { $0.reconnect(error) }
+            link.assumeIsolated { $0.reconnect(error, to: address) }
             return true
         }
     }
@@ -53,8 +53,8 @@ final class SentinelTopology: RedisTopology {
             dial: dial,
             receive
         )
-        watch.onSwitch { [weak subscription] error in
-            subscription?.reconnect(error)
+        watch.onSwitch { [weak subscription] error, address in
+            subscription?.reconnect(error, to: address)
             return subscription != nil
         }
         return subscription

@@ -6,7 +6,7 @@ internal import Synchronization
 /// Listens to the sentinels, so that a fail-over is followed at once and not only when something goes wrong.
 final class SentinelWatch: Sendable {
     /// Returns false if it need not be called again; called on the event loop.
-    typealias Handler = @Sendable (ElectionError) -> Bool
+    typealias Handler = @Sendable (_ error: ElectionError, _ address: String) -> Bool
 
     private struct State {
         var subscription: RedisPushLink.Subscription?
@@ -53,17 +53,18 @@ final class SentinelWatch: Sendable {
     /// The message is: name, old host, old port, new host, new port.
     private func heard(_ payload: [UInt8]) {
         let words = String(decoding: payload, as: UTF8.self).split(separator: " ")
-        guard words.count >= 5, words[0] == directory.primary[...] else { return }
+        guard words.count >= 5, words[0] == directory.primary[...], let port = Int(words[4]) else { return }
+        let address = "\(RedisSettings.Address.host(String(words[3]), port: port))"
         let error = ElectionError(
             .storeUnavailable,
-            "the sentinels have made \(words[3]):\(words[4]) the primary \"\(directory.primary)\" of Redis; it is connected "
+            "the sentinels have made \(address) the primary \"\(directory.primary)\" of Redis; it is connected "
                 + "instead of \(words[1]):\(words[2])"
         )
         let handlers = state.withLock { state in
             defer { state.handlers = [] }
             return state.handlers
         }
-        let living = handlers.filter { $0(error) }
+        let living = handlers.filter { $0(error, address) }
         state.withLock { $0.handlers += living }
     }
 }

@@ -291,11 +291,12 @@ actor RedisLink: RedisNode {
         backOff.lost(error, at: .now())
     }
 
-    /// Gives the present connection up, because the server is known not to be the right one any more.
-    func reconnect(_ error: ElectionError) {
+    /// Gives the present connection up, unless it is to `address`: the right server is known to be there now.
+    func reconnect(_ error: ElectionError, to address: String) {
         backOff.forget()
         switch state {
         case .connected(let connection):
+            guard connection.address != address else { return }
             state = .idle
             connection.end(error)
         case .connecting: startConnecting()

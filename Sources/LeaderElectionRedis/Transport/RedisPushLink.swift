@@ -88,9 +88,9 @@ actor RedisPushLink {
 
         func cancel() { link.loop.execute { [link] in link.assumeIsolated { $0.cancel() } } }
 
-        /// Leaves the present server for the one that is found now.
-        func reconnect(_ error: ElectionError) {
-            link.loop.execute { [link] in link.assumeIsolated { $0.reconnect(error) } }
+        /// Leaves the present server for the one that is found now, unless that is the one at `address`.
+        func reconnect(_ error: ElectionError, to address: String) {
+            link.loop.execute { [link] in link.assumeIsolated { $0.reconnect(error, to: address) } }
         }
     }
 
@@ -211,11 +211,11 @@ actor RedisPushLink {
         }
     }
 
-    private func reconnect(_ error: ElectionError) {
+    private func reconnect(_ error: ElectionError, to address: String) {
         backOff.forget()
         switch state {
         case .subscribing(let connection), .subscribed(let connection):
-            connection.end(error)
+            if connection.address != address { connection.end(error) }
         case .waiting(let timer):
             timer.cancel()
             connect()
