@@ -3,6 +3,7 @@
 import Foundation
 import IntegrationSupport
 import LeaderElection
+import NIOCore
 import Synchronization
 import Testing
 
@@ -116,6 +117,26 @@ struct NoteTests {
             guard case .done = answer else { throw NotInTime(what: "a note: \(answer)") }
         }
         #expect(try await texts(provider).count == 200)
+    }
+
+    @Test
+    func whatIsAskedOfOneNoteLaterIsDoneLater() async throws {
+        let provider = try agent.provider()
+        let store = provider.store
+        try await write(provider, note("text"))
+        // A call for the note that takes its time.
+        let call = store.http.loop.makePromise(of: Void.self)
+        let key = store.names.notes(of: try ElectionGroup("group"), below: store.names.notes) + "key"
+        store.noteCalls.withLock { $0[key] = call.futureResult }
+        let removal = NoteRemoval(group: try ElectionGroup("group"), key: "key", timeout: .seconds(30))
+        async let removed = provider.remove([removal])
+        try await soon("the removal's turn") { store.noteCalls.withLock { $0[key] !== call.futureResult } }
+        try await write(provider, note("of another key", "other"))
+        #expect(try await texts(provider) == ["text", "of another key"])
+        call.succeed()
+        guard case .done? = try await removed.first else { throw NotInTime(what: "the removal") }
+        #expect(try await texts(provider) == ["of another key"])
+        #expect(store.noteCalls.withLock { $0.isEmpty })
     }
 
     @Test

@@ -15,6 +15,8 @@ final class ConsulStore: Sendable {
     let watch: ConsulWatch
     let news: ConsulNews
     let handovers = Handovers()
+    /// The last call for each note that is being written or removed: requests may overtake each other on their way.
+    let noteCalls = Mutex<[String: EventLoopFuture<Void>]>([:])
     /// When to look next for notes that have expired in groups that nobody reads any more.
     let nextSweep = Mutex(ElectionInstant.now + .seconds(Int64.random(in: 300...900)))
     /// Until when Consul may keep a group's key locked because its session has ended.

@@ -143,8 +143,23 @@ extension ConsulStore {
         let size: Int
     }
 
-    /// Carries out changes of notes; of those of one note, one after the other.
+    /// Carries out changes of notes; of those of one note, one after the other, of other calls as well.
     private func settle(_ changes: [NoteChange], until deadline: ElectionInstant) async -> [NoteAnswer] {
+        let call = http.loop.makePromise(of: Void.self)
+        let keys = Set(changes.lazy.map(\.key))
+        let earlier = noteCalls.withLock { calls in
+            keys.compactMap { calls.updateValue(call.futureResult, forKey: $0) }
+        }
+        for call in earlier { try? await call.get() }
+        let answers = await carryOut(changes, until: deadline)
+        noteCalls.withLock { calls in
+            for key in keys where calls[key] === call.futureResult { calls[key] = nil }
+        }
+        call.succeed()
+        return answers
+    }
+
+    private func carryOut(_ changes: [NoteChange], until deadline: ElectionInstant) async -> [NoteAnswer] {
         var answers = [NoteAnswer?](repeating: nil, count: changes.count)
         while true {
             var keys: Set<String> = []
