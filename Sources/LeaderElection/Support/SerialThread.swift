@@ -171,6 +171,11 @@ extension SerialThread {
 
         private let state = Mutex(State())
         private let waker = ThreadWaker()
+        /// Counts what was handed to the thread, so that whatever was written before is seen to be written before.
+        ///
+        /// The mutex sees to that already, but where it is contended it is taken inside the kernel, and a race detector
+        /// that looks at user space alone, ours in CI or one of whoever uses this package, would report a race.
+        private let handedOver = Atomic<UInt64>(0)
 
         var isCurrent: Bool {
             state.withLock { $0.thread == Self.currentThread }
@@ -185,6 +190,7 @@ extension SerialThread {
         }
 
         func submit(_ work: sending Work, to queue: WritableKeyPath<State, [Work]>) {
+            handedOver.add(1, ordering: .releasing)
             let wasAsleep = state.withLock { state in
                 state[keyPath: queue].append(work)
                 defer { state.isAsleep = false }
@@ -194,6 +200,7 @@ extension SerialThread {
         }
 
         func addTimer(at deadline: ElectionInstant, _ action: @escaping @Sendable () -> Void) -> UInt64 {
+            handedOver.add(1, ordering: .releasing)
             let (id, mustWake) = state.withLock { state in
                 let id = state.timers.add(at: deadline, action)
                 // Who sleeps is not woken only to be told when to wake up.
@@ -217,6 +224,7 @@ extension SerialThread {
         }
 
         func addWatch(_ watch: DescriptorWatch) -> UInt64 {
+            handedOver.add(1, ordering: .releasing)
             let (id, mustWake) = state.withLock { state in
                 state.lastWatch += 1
                 state.watches[state.lastWatch] = watch
@@ -281,6 +289,7 @@ extension SerialThread {
 
         private func nextStep(isTurnOver: Bool) -> Step {
             let now = isTurnOver ? ElectionInstant.now : .distantPast
+            defer { _ = handedOver.load(ordering: .acquiring) }
             return state.withLock { state in
                 if !state.urgent.isEmpty {
                     defer { state.urgent = [] }
