@@ -80,6 +80,7 @@ extension ElectionService {
                 .waiting(nonce)
             } else { .away }
         perform(directory?.moved(to: position, at: moment) ?? [])
+        if machine.leader != nil { directory?.sawLeader(at: moment.now) }
         tellHealth()
         rearmDirectory()
     }

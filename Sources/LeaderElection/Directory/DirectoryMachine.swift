@@ -62,12 +62,9 @@ struct DirectoryMachine: Sendable {
     private var ready: Nonce?
     private var answered: Nonce?
     private var isListed = false
-    private var nextWrite = ElectionInstant.distantFuture
-    private var nextRead = ElectionInstant.distantFuture
-    private var lastWrite = ElectionInstant.distantPast
-    private var lastRead = ElectionInstant.distantPast
-    private var isReading = false
-    private var mustReadAgain = false
+    private var (nextWrite, nextRead) = (ElectionInstant.distantFuture, ElectionInstant.distantFuture)
+    private var (lastWrite, lastRead) = (ElectionInstant.distantPast, ElectionInstant.distantPast)
+    private var (isReading, mustReadAgain) = (false, false)
     private var handled: Set<Nonce> = []
     private var preferred: (incarnation: Nonce, since: ElectionInstant)?
     private var transfer: Transfer?
@@ -125,7 +122,7 @@ struct DirectoryMachine: Sendable {
         case .waiting:
             nextRead = .distantFuture
             if case .waiting = before {} else { waitingSince = moment.wallNanoseconds / 1_000_000 }
-            nextWrite = isListed ? moment.now : moment.now + Self.listingDelay
+            nextWrite = isListed ? moment.now : .distantFuture
         case .away:
             (nextWrite, nextRead) = (.distantFuture, .distantFuture)
             unlist(&actions)
@@ -135,6 +132,11 @@ struct DirectoryMachine: Sendable {
             end(transfer, ElectionError(.transferRefused, "the term ended before the candidate was ready"), &actions)
         }
         return actions
+    }
+
+    /// Somebody leads: whoever waits now does so in earnest, not only for an answer.
+    mutating func sawLeader(at now: ElectionInstant) {
+        if case .waiting = position, !isListed { nextWrite = min(nextWrite, now + Self.listingDelay) }
     }
 
     /// Whether the candidate would lead, and how well it is; tells others at once.
