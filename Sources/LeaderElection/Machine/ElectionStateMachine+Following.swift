@@ -187,9 +187,10 @@ extension ElectionStateMachine {
         guard case .following(var following) = phase else { return }
         storeAnswered()
         following.failures = 0
-        if record.holder.incarnation == candidate.incarnation, !isCampaign {
+        // A lease of ours that is not over yet has a term that we know.
+        if record.holder.incarnation == candidate.incarnation, !isCampaign, record.term > highestTerm {
             phase = .following(following)
-            inherit(at: moment, &actions)
+            inherit(record.term, at: moment, &actions)
             return
         }
         // A new term answers the hint; the old one may only not be gone yet.
@@ -222,11 +223,12 @@ extension ElectionStateMachine {
     /// The lease was moved to us: takes it, or gives it back if this is not the time.
     ///
     /// Its term is not noted before it is granted: it has to be larger than every one seen.
-    private mutating func inherit(at moment: Moment, _ actions: inout [Action]) {
+    private mutating func inherit(_ term: Int64, at moment: Moment, _ actions: inout [Action]) {
         guard case .following(let following) = phase else { return }
         if mayCampaign(at: moment.now) {
             waitForNextAttempt(until: moment.now + .milliseconds(1), at: moment, &actions)
         } else {
+            highestTerm = term
             giveBack(following.nonce, term: nil, at: moment.now)
             var chain = newChain(at: moment.now)
             chain.nextAttempt = max(
