@@ -15,4 +15,7 @@ public struct Candidate: Hashable, Sendable {
         self.incarnation = incarnation
         self.metadata = metadata
     }
+
+    /// Whether somebody who says this means it: its name, or its incarnation where names are not unique.
+    package func isMeant(by text: String) -> Bool { text == id || text == "\(incarnation)" }
 }

@@ -81,7 +81,6 @@ extension ElectionService {
             } else { .away }
         perform(directory?.moved(to: position, at: moment) ?? [])
         if machine.leader != nil { directory?.sawLeader(at: moment.now) }
-        tellHealth()
         rearmDirectory()
     }
 
@@ -89,6 +88,7 @@ extension ElectionService {
     func tellHealth() {
         let isEligible = !machine.isSuspended
         perform(directory?.changed(isEligible: isEligible, health: fitness?.score, at: clock.now) ?? [])
+        rearmDirectory()
     }
 
     func noted() {

@@ -9,6 +9,7 @@ extension ElectionService {
     public func suspend(_ reason: ElectionReason = .suspended) async {
         isSuspended = true
         handle { $0.suspend(reason, at: $1) }
+        tellHealth()
         await leaseGivenBack()
     }
 
@@ -20,6 +21,7 @@ extension ElectionService {
 
     private func resumeIfFit() {
         if !isSuspended, !isUnwell { handle { $0.resume(at: $1) } }
+        tellHealth()
     }
 
     /// Looks on until the first check has succeeded.
@@ -27,6 +29,7 @@ extension ElectionService {
         guard let check = healthCheck else { return }
         isUnwell = true
         handle { $0.suspend(.unhealthy, at: $1) }
+        tellHealth()
         fitness = HealthMachine(check, at: clock.now)
         healthChecks = CallLane(
             executor: executor,
@@ -74,6 +77,7 @@ extension ElectionService {
             handle { $0.suspend(.unhealthy, at: $1) }
             let message = "the health check failed, so \"\(candidate.id)\" takes no part in the election: \(why)"
             announce(.error(ElectionError(.unhealthy, message, group: group.name)))
+            tellHealth()
         case nil: tellHealth()
         }
         rearmHealth()

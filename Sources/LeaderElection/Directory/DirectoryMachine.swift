@@ -324,9 +324,7 @@ struct DirectoryMachine: Sendable {
     ) {
         switch transfer.phase {
         case .searching:
-            let named = notes.candidates.filter {
-                $0.candidate.id == transfer.heir || "\($0.candidate.incarnation)" == transfer.heir
-            }
+            let named = notes.candidates.filter { $0.candidate.isMeant(by: transfer.heir) }
             guard let heir = named.first(where: \.isEligible) else {
                 return end(
                     transfer,

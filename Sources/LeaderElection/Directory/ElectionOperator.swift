@@ -70,8 +70,7 @@ public struct ElectionOperator: Sendable {
         let record = try await leader()
         let heirs = try await provider.candidates(in: group)
         // What the leader would say as well, but sooner, and also if it is deaf.
-        guard heirs.contains(where: { $0.candidate.id == candidate || "\($0.candidate.incarnation)" == candidate })
-        else {
+        guard heirs.contains(where: { $0.candidate.isMeant(by: candidate) }) else {
             let names = heirs.map { "\"\($0.candidate.id)\"" }.joined(separator: ", ")
             let isLeader = record.holder.id == candidate ? "it leads already; " : ""
             throw ElectionError(
@@ -162,9 +161,9 @@ public struct ElectionOperator: Sendable {
         switch try await provider.holders(of: [group]).first {
         case .held(let record) where record.term == instruction.term: return nil
         case .held(let record):
-            guard instruction.kind == .transfer, record.holder.id != instruction.heir,
-                "\(record.holder.incarnation)" != instruction.heir
-            else { return .success(()) }
+            guard instruction.kind == .transfer, !record.holder.isMeant(by: instruction.heir) else {
+                return .success(())
+            }
             return .failure(
                 ElectionError(
                     .transferRefused,
