@@ -79,6 +79,8 @@ extension ElectionService {
             if let term = machine.term { .leading(term: term) } else if let nonce = machine.waitingNonce {
                 .waiting(nonce)
             } else { .away }
+        // Nothing is new to a leader that goes on: this is the way of every renewal.
+        if case .leading = position, directory?.position == position { return }
         perform(directory?.moved(to: position, at: moment) ?? [])
         if machine.leader != nil { directory?.sawLeader(at: moment.now) }
         rearmDirectory()

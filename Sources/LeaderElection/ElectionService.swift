@@ -179,7 +179,7 @@ public actor ElectionService {
     }
 
     /// Everything that happens from now on, renewals and errors included, until the service stops.
-    public nonisolated var events: ElectionEvents { ElectionEvents(broadcast: board.events) }
+    public nonisolated var events: ElectionEvents { ElectionEvents([board.events]) }
 
     // MARK: Running
 

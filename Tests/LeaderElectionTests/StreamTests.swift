@@ -142,6 +142,30 @@ import Testing
         #expect(buffer.pop() == nil)
     }
 
+    @Test func eventsOfSeveralServicesComeInOneStreamThatEndsWithTheLast() async throws {
+        let (first, second) = (try harness.service("first", group: "one"), try harness.service("second", group: "two"))
+        var events = ElectionEvents(of: [first, second]).makeAsyncIterator()
+        var told: [String] = []
+        try await harness.during(second) { second in
+            _ = try await second.waitForLeadership()
+            try await harness.during(first) { _ = try await $0.waitForLeadership() }
+            // The first has stopped, and the stream goes on.
+            while let event = await events.next() {
+                told.append("\(event.group) \(event.kind)")
+                if event.kind == .stopped { break }
+            }
+        }
+        while let event = await events.next() { told.append("\(event.group) \(event.kind)") }
+        for group in ["one", "two"] {
+            let ofGroup = told.filter { $0.hasPrefix(group) }
+            #expect(ofGroup.starts(with: ["\(group) ready", "\(group) acquired"]))
+            #expect(ofGroup.last == "\(group) stopped")
+        }
+        #expect(told.last == "two stopped")
+        var nothing = ElectionEvents(of: []).makeAsyncIterator()
+        #expect(await nothing.next() == nil)
+    }
+
     @Test func eventsKeepWhatMattersWhenAReaderFallsBehind() {
         var buffer = EventBuffer()
         func event(_ kind: ElectionEvent.Kind) -> ElectionEvent? {

@@ -22,7 +22,8 @@ import Testing
     @Test(.timeLimit(.minutes(1))) func aCancelledTimerDoesNotKeepALaterOneFromFiring() async {
         let thread = SerialThread(name: "timer-test")
         for _ in 0..<50 {
-            let cancelled = thread.schedule(at: .now + .milliseconds(2)) { Issue.record("it was cancelled") }
+            // On a busy machine it may fire before it is cancelled; what counts is the one after it.
+            let cancelled = thread.schedule(at: .now + .milliseconds(2)) {}
             cancelled.cancel()
             await fires(on: thread, after: .milliseconds(3))
         }

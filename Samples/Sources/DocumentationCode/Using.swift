@@ -104,6 +104,10 @@ func filterChanges(_ election: ElectionService) async {
     for await name in election.changes.map({ $0.leader?.id }).removeDuplicates() { report(name ?? "nobody") }
 }
 
+func followManyGroups(_ elections: [ElectionService]) async {
+    for await event in ElectionEvents(of: elections) { report("\(event)") }
+}
+
 func operators(_ election: ElectionService, _ jobs: AsyncStream<String>) async throws {
     // Up to and including the change with which this candidate leads.
     for await change in election.changes.takeUntilLeader() { report("\(change)") }

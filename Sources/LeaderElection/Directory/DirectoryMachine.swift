@@ -55,7 +55,7 @@ struct DirectoryMachine: Sendable {
     let canTransfer: Bool
     private var random: any RandomNumberGenerator & Sendable
 
-    private var position = Position.away
+    private(set) var position = Position.away
     private var isEligible = true
     private var health: Double?
     private var waitingSince: Int64 = 0

@@ -4,18 +4,41 @@ internal import Synchronization
 
 /// What a service notes down about its own well-being, for readers on any thread.
 final class HealthBoard: Sendable {
+    /// Something that is wrong and has not ended.
+    private struct Trouble {
+        enum Kind {
+            /// What the store's client said last, while nothing is heard.
+            case silence
+            case warning
+            case overrun
+            case regression
+        }
+
+        let kind: Kind
+        let error: ElectionError
+        let since: ElectionInstant
+    }
+
     private struct Contents {
         var started: ElectionInstant?
         var isStopped = false
         /// When the first of the questions was sent that nothing was heard after.
         var unanswered: ElectionInstant?
         var hasHeardStore = false
-        /// What the store's client said last, while nothing is heard.
-        var error: ElectionError?
         var jeopardy: (since: ElectionInstant, until: ElectionInstant?)?
-        var warning: (error: ElectionError, since: ElectionInstant)?
-        var overrun: (error: ElectionError, since: ElectionInstant)?
-        var regression: (error: ElectionError, since: ElectionInstant)?
+        /// At most one of each kind, and nearly always none: room for them would be kept ten thousand times.
+        private var troubles: [Trouble] = []
+
+        subscript(kind: Trouble.Kind) -> Trouble? { troubles.first { $0.kind == kind } }
+
+        mutating func begin(_ kind: Trouble.Kind, _ error: ElectionError, since instant: ElectionInstant) {
+            end(kind)
+            troubles.append(Trouble(kind: kind, error: error, since: instant))
+        }
+
+        mutating func end(_ kind: Trouble.Kind) {
+            troubles.removeAll { $0.kind == kind }
+        }
     }
 
     private let group: ElectionGroup
@@ -37,7 +60,7 @@ final class HealthBoard: Sendable {
             case .send: contents.unanswered = contents.unanswered ?? instant
             case .ok, .fail:
                 contents.unanswered = nil
-                contents.error = nil
+                contents.end(.silence)
                 contents.hasHeardStore = true
             case .unknown: break
             }
@@ -48,13 +71,12 @@ final class HealthBoard: Sendable {
         switch hint {
         case .warning(let error):
             contents.withLock { contents in
-                let since = contents.warning.map { $0.error == error ? $0.since : instant } ?? instant
-                contents.warning = (error, since)
+                if contents[.warning]?.error != error { contents.begin(.warning, error, since: instant) }
             }
         case .resync:
             // The push channel is back; what is wrong with the store itself stays so.
             contents.withLock { contents in
-                if contents.warning?.error.code != .storeUnsuitable { contents.warning = nil }
+                if contents[.warning]?.error.code != .storeUnsuitable { contents.end(.warning) }
             }
         case .changed, .freed, .taken, .noted: break
         }
@@ -67,17 +89,18 @@ final class HealthBoard: Sendable {
             case .stopped: contents.isStopped = true
             case .acquired, .lost:
                 contents.jeopardy = nil
-                if kind == .acquired { contents.regression = nil }
+                if kind == .acquired { contents.end(.regression) }
             case .recovered: contents.jeopardy = nil
             case .jeopardy: contents.jeopardy = contents.jeopardy ?? (instant, until)
-            case .changed: contents.regression = nil
+            case .changed: contents.end(.regression)
             case .error:
                 guard let error else { return }
                 switch error.code {
-                case .workOverran: contents.overrun = (error, instant)
-                case .termRegression: contents.regression = contents.regression ?? (error, instant)
+                case .workOverran: contents.begin(.overrun, error, since: instant)
+                case .termRegression:
+                    if contents[.regression] == nil { contents.begin(.regression, error, since: instant) }
                 case .duplicateCandidate: break
-                default: if contents.unanswered != nil { contents.error = error }
+                default: if contents.unanswered != nil { contents.begin(.silence, error, since: instant) }
                 }
             case .renewed, .renewalFailed: break
             }
@@ -85,7 +108,7 @@ final class HealthBoard: Sendable {
     }
 
     func workEnded() {
-        contents.withLock { $0.overrun = nil }
+        contents.withLock { $0.end(.overrun) }
     }
 
     // MARK: Anybody reads
@@ -116,13 +139,13 @@ final class HealthBoard: Sendable {
             let left = jeopardy.until.map { Self.text(max(.zero, $0 - now)) } ?? "a while"
             add(.jeopardy, "the lease could not be renewed; it lasts \(left) more", since: jeopardy.since)
         }
-        if let warning = contents.warning { add(.storeWarning, warning.error.message, since: warning.since) }
-        if let overrun = contents.overrun { add(.workOverran, overrun.error.message, since: overrun.since) }
+        if let warning = contents[.warning] { add(.storeWarning, warning.error.message, since: warning.since) }
+        if let overrun = contents[.overrun] { add(.workOverran, overrun.error.message, since: overrun.since) }
         if let leader, leader.id == candidate.id, leader.candidate.incarnation != candidate.incarnation {
             let text = "the leader takes part as \"\(candidate.id)\", too; give each process a name of its own"
             add(.duplicateCandidate, text, since: nil)
         }
-        if let regression = contents.regression {
+        if let regression = contents[.regression] {
             add(.termRegression, regression.error.message, since: regression.since)
         }
         return ElectionHealth(group: group, reasons: reasons)
@@ -133,7 +156,7 @@ final class HealthBoard: Sendable {
         since started: ElectionInstant,
         at now: ElectionInstant
     ) -> ElectionHealth.Reason? {
-        let detail = contents.error.map { ": \($0.message)" } ?? ""
+        let detail = contents[.silence].map { ": \($0.error.message)" } ?? ""
         if !contents.hasHeardStore {
             let time = now - started
             return ElectionHealth.Reason(
@@ -144,7 +167,8 @@ final class HealthBoard: Sendable {
             )
         }
         // A question that is still within its time is no sign of anything.
-        guard let unanswered = contents.unanswered, contents.error != nil || now - unanswered > attemptTimeout else {
+        guard let unanswered = contents.unanswered, contents[.silence] != nil || now - unanswered > attemptTimeout
+        else {
             return nil
         }
         let time = now - unanswered

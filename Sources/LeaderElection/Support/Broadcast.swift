@@ -21,9 +21,15 @@ final class Broadcast<Buffer: SubscriberBuffer>: Sendable {
 
     private let state = Mutex(State())
 
-    /// Adds a subscriber that sees `initial` and everything sent from now on.
+    /// Adds a subscriber that sees what `buffer` holds and everything sent from now on.
     func subscribe(_ buffer: Buffer) -> Subscription<Buffer> {
         let subscription = Subscription(buffer)
+        add(subscription)
+        return subscription
+    }
+
+    /// Has the subscriber see everything sent from now on, beside what other broadcasts send it.
+    func add(_ subscription: Subscription<Buffer>) {
         let isFinished = state.withLock { state in
             if !state.isFinished { state.subscriptions.append(.init(subscription: subscription)) }
             if state.subscriptions.count >= state.pruneAt {
@@ -33,7 +39,6 @@ final class Broadcast<Buffer: SubscriberBuffer>: Sendable {
             return state.isFinished
         }
         if isFinished { subscription.finish() }
-        return subscription
     }
 
     /// Whether anybody may be listening.
@@ -54,7 +59,7 @@ final class Broadcast<Buffer: SubscriberBuffer>: Sendable {
     }
 }
 
-/// One reader of a ``Broadcast``.
+/// One reader of one ``Broadcast`` or several.
 final class Subscription<Buffer: SubscriberBuffer>: Sendable {
     /// Broadcasts do not keep readers alive.
     struct Reference: Sendable {
@@ -64,13 +69,15 @@ final class Subscription<Buffer: SubscriberBuffer>: Sendable {
     private struct State {
         var buffer: Buffer
         var reader: CheckedContinuation<Buffer.Output?, Never>?
-        var isFinished = false
+        /// How many broadcasts may still send something.
+        var sources: Int
+        var isFinished: Bool { sources == 0 }
     }
 
     private let state: Mutex<State>
 
-    init(_ buffer: Buffer) {
-        state = Mutex(State(buffer: buffer))
+    init(_ buffer: Buffer, sources: Int = 1) {
+        state = Mutex(State(buffer: buffer, sources: sources))
     }
 
     func push(_ element: Buffer.Input) {
@@ -84,9 +91,11 @@ final class Subscription<Buffer: SubscriberBuffer>: Sendable {
         if let (reader, output) = wakeUp { reader.resume(returning: output) }
     }
 
+    /// One broadcast has sent its last; the stream ends with the last one.
     func finish() {
-        let reader = state.withLock { state in
-            state.isFinished = true
+        let reader = state.withLock { state -> CheckedContinuation<Buffer.Output?, Never>? in
+            state.sources = max(0, state.sources - 1)
+            guard state.isFinished else { return nil }
             defer { state.reader = nil }
             return state.reader
         }

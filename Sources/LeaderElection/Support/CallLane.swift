@@ -98,6 +98,8 @@ package actor CallLane<Request: Sendable, Answer: Sendable> {
             }
             send(batch)
         }
+        // The room that ten thousand requests took at once is given back.
+        if waiting.isEmpty { waiting = [] }
     }
 
     /// What nobody waits for any more is not sent: applied so late, it could only do harm.

@@ -57,26 +57,23 @@ final class CampaignRunner: Sendable {
     }
 
     /// Takes part until stopped; `alongside` runs as long as the services do.
-    func run(alongside: @escaping @Sendable (ElectionService) async throws -> Void = { _ in }) async throws {
+    func run(alongside: (@Sendable (ElectionService) async throws -> Void)? = nil) async throws {
         let sampler = interval.flatMap { interval in
             history.map { ClaimSampler(services, of: candidate, every: interval, into: $0) }
         }
         defer { sampler?.stop() }
-        let (subscribed, continuation) = AsyncStream.makeStream(of: Void.self)
+        let (subscribed, continuation) = AsyncStream.makeStream(of: Never.self)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
-            for service in services {
-                tasks.addTask(executorPreference: self.output) {
-                    var events = service.events.makeAsyncIterator()
-                    continuation.yield()
-                    while let event = await events.next() { self.tell(event) }
-                }
+            tasks.addTask(executorPreference: self.output) {
+                var events = ElectionEvents(of: self.services).makeAsyncIterator()
+                continuation.finish()
+                while let event = await events.next() { self.tell(event) }
             }
             // Nothing may happen before somebody listens.
-            var waiting = subscribed.makeAsyncIterator()
-            for _ in services { _ = await waiting.next() }
+            for await _ in subscribed {}
             for service in services {
                 tasks.addTask { try await service.run() }
-                tasks.addTask { try await alongside(service) }
+                if let alongside { tasks.addTask { try await alongside(service) } }
             }
             try await tasks.waitForAll()
         }
