@@ -102,9 +102,11 @@ actor PostgresStore {
         attemptTimeout = timeout
         if requests.count == 1, let answer = try await tryToAcquireFreed(requests[0], timeout) { return [answer] }
         var outcome = try await tryToAcquire(requests, timeout)
+        noteAuthority(outcome)
         if outcome.mustRegister {
             try await register(timeout)
             outcome = try await tryToAcquire(requests, timeout)
+            noteAuthority(outcome)
         }
         return outcome.answers
     }
@@ -113,6 +115,13 @@ actor PostgresStore {
         var answers: [AcquireAnswer] = []
         /// The authority on record is another one, or knows only of shorter leases.
         var mustRegister = false
+        /// There is a record of this very authority, or a lease.
+        var isInUse = false
+    }
+
+    /// Whoever knows of a record, or of a lease, will notice when all of it is gone, whoever wrote it.
+    private func noteAuthority(_ outcome: Acquisition) {
+        if outcome.isInUse { hasSeenAuthority = true }
     }
 
     /// How long a release is worth a statement of its own.
@@ -151,6 +160,7 @@ actor PostgresStore {
         return try await run({ $0.acquire }, parameters, timeout) { result in
             var outcome = Acquisition()
             for (row, request) in requests.enumerated() {
+                outcome.isInUse = outcome.isInUse || result.flag(row, 3) || !result.isNull(row, 6)
                 if let term = result.integer(row, 1) {
                     outcome.answers.append(.granted(term: term, leaseDuration: request.leaseDuration))
                 } else if result.flag(row, 2) {
