@@ -8,7 +8,6 @@ internal import Logging
 actor PostgresStore {
     nonisolated let settings: PostgresSettings
     nonisolated let subscribers = HintSubscribers()
-    private nonisolated let opener: PostgresOpener
     nonisolated let work: PostgresLink
     nonisolated let notes: PostgresNotes
     private nonisolated let testChannel: SQLName
@@ -32,8 +31,7 @@ actor PostgresStore {
     init(_ settings: PostgresSettings) throws {
         self.settings = settings
         testChannel = try SQLName("election_test_\(Nonce())", what: "channel for tests")
-        opener = PostgresOpener(settings)
-        work = PostgresLink(opener, .statements)
+        work = PostgresLink(PostgresOpener(settings), .statements)
         notes = PostgresNotes(settings)
     }
 
@@ -343,7 +341,8 @@ actor PostgresStore {
     /// Listens to what others do, from now until nobody wants to know any more.
     func startHints() {
         listenToWork()
-        let push = push ?? PostgresPush(self, opener, testChannel: testChannel)
+        // An opener of its own: what waits for a slow name server must not be waited for by statements.
+        let push = push ?? PostgresPush(self, PostgresOpener(settings), testChannel: testChannel)
         self.push = push
         push.assumeIsolated { $0.start() }
     }
