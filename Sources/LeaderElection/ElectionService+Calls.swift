@@ -2,6 +2,12 @@
 
 /// Calls to the store, and what comes of them.
 extension ElectionService {
+    /// What a provider gets of the time that a call may take.
+    ///
+    /// A little less: it knows what it was waiting for, and without its answer there is only to say that none came. Told
+    /// by turns, the two would look like one change of cause after another.
+    private static func bound(_ timeout: Duration) -> Duration { timeout * 0.95 }
+
     func acquire(_ operation: ElectionAction.Operation, nonce: Nonce, previous: Nonce?, observed: LeaseVersion?) {
         let request = AcquireRequest(
             group: group,
@@ -10,7 +16,7 @@ extension ElectionService {
             previousNonce: previous,
             observed: observed,
             leaseDuration: timing.leaseDuration,
-            timeout: timing.attemptTimeout
+            timeout: Self.bound(timing.attemptTimeout)
         )
         record(.acquire, .send, nonce: nonce, at: operation.sent.now)
         let isUrgent = isHinted
@@ -48,7 +54,7 @@ extension ElectionService {
             nonce: nonce,
             term: term,
             leaseDuration: timing.leaseDuration,
-            timeout: timeout
+            timeout: Self.bound(timeout)
         )
         record(.renew, .send, term: term, nonce: nonce, at: operation.sent.now)
         channel.renewals.assumeIsolated { lane in

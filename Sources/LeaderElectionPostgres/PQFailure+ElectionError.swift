@@ -122,7 +122,9 @@ extension PQFailure {
         if says("could not translate host name") {
             return (.storeUnavailable, "the name of a host of \(place) has no address; correct it, or look at the DNS")
         }
-        if says("certificate", "SSL", "TLS", "ssl") {
+        // Through TLS, these are the words for a server that went away.
+        let isCut = says("SSL SYSCALL error", "SSL connection has been closed", "server closed the connection")
+        if says("certificate") || (!isCut && says("SSL", "TLS", "ssl")) {
             return (
                 .storeRefused,
                 "\(place) and this client do not agree on TLS; look at sslmode, sslrootcert and the certificate"

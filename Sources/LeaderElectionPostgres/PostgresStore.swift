@@ -8,7 +8,6 @@ internal import Logging
 actor PostgresStore {
     nonisolated let settings: PostgresSettings
     nonisolated let subscribers = HintSubscribers()
-    private nonisolated let opener: PostgresOpener
     nonisolated let work: PostgresLink
     nonisolated let notes: PostgresNotes
     private nonisolated let testChannel: SQLName
@@ -32,8 +31,7 @@ actor PostgresStore {
     init(_ settings: PostgresSettings) throws {
         self.settings = settings
         testChannel = try SQLName("election_test_\(Nonce())", what: "channel for tests")
-        opener = PostgresOpener(settings)
-        work = PostgresLink(opener, .statements)
+        work = PostgresLink(PostgresOpener(settings), .statements)
         notes = PostgresNotes(settings)
     }
 
@@ -102,9 +100,11 @@ actor PostgresStore {
         attemptTimeout = timeout
         if requests.count == 1, let answer = try await tryToAcquireFreed(requests[0], timeout) { return [answer] }
         var outcome = try await tryToAcquire(requests, timeout)
+        noteAuthority(outcome)
         if outcome.mustRegister {
             try await register(timeout)
             outcome = try await tryToAcquire(requests, timeout)
+            noteAuthority(outcome)
         }
         return outcome.answers
     }
@@ -113,6 +113,13 @@ actor PostgresStore {
         var answers: [AcquireAnswer] = []
         /// The authority on record is another one, or knows only of shorter leases.
         var mustRegister = false
+        /// There is a record of this very authority, or a lease.
+        var isInUse = false
+    }
+
+    /// Whoever knows of a record, or of a lease, will notice when all of it is gone, whoever wrote it.
+    private func noteAuthority(_ outcome: Acquisition) {
+        if outcome.isInUse { hasSeenAuthority = true }
     }
 
     /// How long a release is worth a statement of its own.
@@ -151,6 +158,7 @@ actor PostgresStore {
         return try await run({ $0.acquire }, parameters, timeout) { result in
             var outcome = Acquisition()
             for (row, request) in requests.enumerated() {
+                outcome.isInUse = outcome.isInUse || result.flag(row, 3) || !result.isNull(row, 6)
                 if let term = result.integer(row, 1) {
                     outcome.answers.append(.granted(term: term, leaseDuration: request.leaseDuration))
                 } else if result.flag(row, 2) {
@@ -333,7 +341,8 @@ actor PostgresStore {
     /// Listens to what others do, from now until nobody wants to know any more.
     func startHints() {
         listenToWork()
-        let push = push ?? PostgresPush(self, opener, testChannel: testChannel)
+        // An opener of its own: what waits for a slow name server must not be waited for by statements.
+        let push = push ?? PostgresPush(self, PostgresOpener(settings), testChannel: testChannel)
         self.push = push
         push.assumeIsolated { $0.start() }
     }

@@ -184,6 +184,11 @@ struct CodecTests {
                 "ERR Error running script (call to f_1): @user_script:1: oops", "ERR",
                 "Error running script (call to f_1): @user_script:1: oops"
             ),
+            (
+                "OOM command not allowed when used memory > 'maxmemory'. script: 985ab3f5, on @user_script:49.",
+                "OOM", "command not allowed when used memory > 'maxmemory'."
+            ),
+            ("ERR no script: here, or there", "ERR", "no script: here, or there"),
         ]
     )
     func errorLines(line: String, prefix: String, message: String) {

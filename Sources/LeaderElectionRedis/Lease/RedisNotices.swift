@@ -132,8 +132,10 @@ final class RedisNotices: Sendable {
             return state.failures[name] ?? 0
         }
         guard failures >= 3 else { return }
+        // Whether a silent server is met by a call, by an attempt to connect or by none at all changes all the time.
         report(
             "member \(name)",
+            cause: error.code == .timedOut ? "it is silent" : error.message,
             ElectionError(
                 error.code,
                 "the server \(name) of the quorum is missing, the others go on: \(error.message)",
@@ -169,8 +171,9 @@ final class RedisNotices: Sendable {
         logger?.notice("\(text)")
     }
 
-    private func report(_ subject: String, _ error: ElectionError?) {
-        guard change(subject, error?.message), let error else { return }
+    /// - Parameter cause: what makes it news when it changes; nil for the message.
+    private func report(_ subject: String, cause: String? = nil, _ error: ElectionError?) {
+        guard change(subject, cause ?? error?.message), let error else { return }
         logger?.warning("\(error.message)")
         send(error)
     }

@@ -58,6 +58,13 @@ extension RedisServerError {
         default:
             if message.hasPrefix("max number of clients") {
                 (.storeUnavailable, "Redis at \(server) has no connection left; raise maxclients there")
+            } else if message.hasPrefix("The user executing the script can't") {
+                // What NOPERM would say; up to here it is not told which command or key it was.
+                (
+                    .storeRefused,
+                    "the user at Redis \(server) lacks a permission for what the scripts of an election do; extend its "
+                        + "ACL by all commands that the documentation names, among them TIME, HMGET, HSET and HDEL"
+                )
             } else if message.hasPrefix("unknown command") {
                 (.storeUnsuitable, "Redis at \(server) does not know a command\(command); use Redis 5 or newer")
             } else {

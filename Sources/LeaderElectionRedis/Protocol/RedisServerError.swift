@@ -16,8 +16,9 @@ struct RedisServerError: Error, Sendable, Hashable {
     /// Takes an error line apart.
     ///
     /// Up to Redis 6 an error of a command within a script came wrapped into one of kind `ERR`; the inner kind counts.
+    /// Since Redis 7 the script and its line stand behind it, which would make one cause look like several.
     init(line: String) {
-        var line = line[...]
+        var line = Self.withoutPlace(line)
         if line.hasPrefix("ERR Error running script"), let inner = Self.innerError(line) { line = inner }
         let end = line.firstIndex { !($0.isUppercase || $0.isNumber || $0 == "_") || !$0.isASCII } ?? line.endIndex
         if end > line.startIndex, end == line.endIndex || line[end] == " " {
@@ -27,6 +28,15 @@ struct RedisServerError: Error, Sendable, Hashable {
             prefix = "ERR"
             message = String(line)
         }
+    }
+
+    /// Takes ` script: <digest>, on @user_script:<line>.` off the end of a line.
+    private static func withoutPlace(_ line: String) -> Substring {
+        let words = line.split(separator: " ", omittingEmptySubsequences: false)
+        guard words.count > 4, words[words.count - 4] == "script:", words[words.count - 2] == "on",
+            words[words.count - 1].hasPrefix("@user_script:")
+        else { return line[...] }
+        return line[..<words[words.count - 5].endIndex]
     }
 
     /// What follows the last `: -`, where a script's interpreter put the server's own line.

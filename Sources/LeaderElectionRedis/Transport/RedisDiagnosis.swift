@@ -85,11 +85,9 @@ struct RedisDiagnosis: Sendable {
 
     private func explain(_ failure: RedisReplyReader.Failure) -> ElectionError {
         switch failure {
-        case .garbage(let what):
-            unavailable(
-                "what listens at \(address) does not speak the protocol of Redis (\(what)); check host and port",
-                failure
-            )
+        // Which byte it was is left to the cause: other garbage is the same trouble.
+        case .garbage:
+            unavailable("what listens at \(address) does not speak the protocol of Redis; check host and port", failure)
         case .oversized:
             unavailable(
                 "Redis at \(address) sent a reply far larger than what was asked for; check host and port",
