@@ -133,6 +133,29 @@ struct FaultTests {
     }
 
     @Test
+    func whoIsAskedTooOftenIsLeftAlone() async throws {
+        let (proxy, provider) = try proxied(.cas)
+        defer { proxy.close() }
+        let asker = try Asker(provider)
+        let term = try await asker.termSoon()
+        let answer = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n"
+        proxy.add(FaultRule(.garbage(Array(answer.utf8)), .replies, limit: 1))
+        let start = ContinuousClock.now
+        guard case .unknown(let first as ElectionError) = try await asker.renew(term) else {
+            throw NotInTime(what: "the refusal")
+        }
+        #expect(first.code == .storeUnavailable && first.message.contains("limits"), "\(first.message)")
+        // Whoever cannot wait so long hears why, at once, and nothing is sent.
+        let sent = proxy.counters.requestBytes
+        guard case .unknown(let second as ElectionError) = try await asker.renew(term, timeout: .milliseconds(500))
+        else { throw NotInTime(what: "the same refusal") }
+        #expect(second.message == first.message)
+        #expect(proxy.counters.requestBytes == sent)
+        guard case .renewed = try await asker.renew(term) else { throw NotInTime(what: "the renewal") }
+        #expect(ContinuousClock.now - start >= .seconds(2))
+    }
+
+    @Test
     func anAgentThatIsNotThereIsNamed() async throws {
         for _ in 0..<2 {
             let asker = try Asker(
