@@ -114,6 +114,21 @@ struct FaultTests {
     }
 
     @Test
+    func anIndexThatGoesToAndFroIsNotAskedForInALoop() async throws {
+        let (proxy, provider) = try proxied(.cas)
+        defer { proxy.close() }
+        proxy.watch(for: "recurse")
+        let answers = [9, 5].map { "HTTP/1.1 200 OK\r\nX-Consul-Index: \($0)\r\nContent-Length: 2\r\n\r\n[]" }
+        proxy.add(FaultRule(.garbageInTurn(answers.map { Array($0.utf8) }), .replies))
+        let start = ContinuousClock.now
+        let hints = Hints(provider)
+        try await soon("some of the answers") { proxy.occurrences(of: "recurse") >= 12 }
+        // Every other question may come at once: there all begins anew.
+        #expect(ContinuousClock.now - start >= .milliseconds(500))
+        _ = hints
+    }
+
+    @Test
     func nonsenseIsNoAnswer() async throws {
         let (proxy, provider) = try proxied(.session)
         defer { proxy.close() }
