@@ -148,6 +148,23 @@ struct FaultTests {
     }
 
     @Test
+    func whoseWritesAreNeverAnsweredKeepsNobodyOut() async throws {
+        let (proxy, provider) = try proxied(.cas)
+        defer { proxy.close() }
+        proxy.add(FaultRule(.drop, .replies, whenRequestContains: #""Verb":"cas""#))
+        let unheard = try Asker(provider, "group", "unheard", timeout: .milliseconds(300))
+        let other = try Asker(try agent.provider(.cas), "group", "other")
+        var isFree = false
+        for _ in 0..<10 where !isFree {
+            #expect(try await unheard.term() == nil)
+            isFree = try await other.term() != nil
+        }
+        #expect(isFree, "each write would be a sign of life of a candidate that never leads")
+        proxy.clear()
+        #expect(try await unheard.holder() == "other")
+    }
+
+    @Test
     func whoIsAskedTooOftenIsLeftAlone() async throws {
         let (proxy, provider) = try proxied(.cas)
         defer { proxy.close() }
