@@ -114,6 +114,21 @@ struct FaultTests {
     }
 
     @Test
+    func anIndexThatGoesToAndFroIsNotAskedForInALoop() async throws {
+        let (proxy, provider) = try proxied(.cas)
+        defer { proxy.close() }
+        proxy.watch(for: "recurse")
+        let answers = [9, 5].map { "HTTP/1.1 200 OK\r\nX-Consul-Index: \($0)\r\nContent-Length: 2\r\n\r\n[]" }
+        proxy.add(FaultRule(.garbageInTurn(answers.map { Array($0.utf8) }), .replies))
+        let start = ContinuousClock.now
+        let hints = Hints(provider)
+        try await soon("some of the answers") { proxy.occurrences(of: "recurse") >= 12 }
+        // Every other question may come at once: there all begins anew.
+        #expect(ContinuousClock.now - start >= .milliseconds(500))
+        _ = hints
+    }
+
+    @Test
     func nonsenseIsNoAnswer() async throws {
         let (proxy, provider) = try proxied(.session)
         defer { proxy.close() }
@@ -130,6 +145,46 @@ struct FaultTests {
             proxy.resetAll()
         }
         try await soon("the renewal") { if case .renewed = try await asker.renew(term) { true } else { false } }
+    }
+
+    @Test
+    func whoseWritesAreNeverAnsweredKeepsNobodyOut() async throws {
+        let (proxy, provider) = try proxied(.cas)
+        defer { proxy.close() }
+        proxy.add(FaultRule(.drop, .replies, whenRequestContains: #""Verb":"cas""#))
+        let unheard = try Asker(provider, "group", "unheard", timeout: .milliseconds(300))
+        let other = try Asker(try agent.provider(.cas), "group", "other")
+        var isFree = false
+        for _ in 0..<10 where !isFree {
+            #expect(try await unheard.term() == nil)
+            isFree = try await other.term() != nil
+        }
+        #expect(isFree, "each write would be a sign of life of a candidate that never leads")
+        proxy.clear()
+        #expect(try await unheard.holder() == "other")
+    }
+
+    @Test
+    func whoIsAskedTooOftenIsLeftAlone() async throws {
+        let (proxy, provider) = try proxied(.cas)
+        defer { proxy.close() }
+        let asker = try Asker(provider)
+        let term = try await asker.termSoon()
+        let answer = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n"
+        proxy.add(FaultRule(.garbage(Array(answer.utf8)), .replies, limit: 1))
+        let start = ContinuousClock.now
+        guard case .unknown(let first as ElectionError) = try await asker.renew(term) else {
+            throw NotInTime(what: "the refusal")
+        }
+        #expect(first.code == .storeUnavailable && first.message.contains("limits"), "\(first.message)")
+        // Whoever cannot wait so long hears why, at once, and nothing is sent.
+        let sent = proxy.counters.requestBytes
+        guard case .unknown(let second as ElectionError) = try await asker.renew(term, timeout: .milliseconds(500))
+        else { throw NotInTime(what: "the same refusal") }
+        #expect(second.message == first.message)
+        #expect(proxy.counters.requestBytes == sent)
+        guard case .renewed = try await asker.renew(term) else { throw NotInTime(what: "the renewal") }
+        #expect(ContinuousClock.now - start >= .seconds(2))
     }
 
     @Test

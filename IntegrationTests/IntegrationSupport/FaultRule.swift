@@ -24,6 +24,8 @@ package struct FaultRule: Sendable {
         case truncate(Int)
         /// Passes on these bytes instead.
         case garbage([UInt8])
+        /// Passes on the first of these instead, the second instead of what comes next, and so on, over and over again.
+        case garbageInTurn([[UInt8]])
     }
 
     package var action: Action

@@ -150,6 +150,9 @@ final class ProxyConnection {
                 pipe.hasEnded = true
                 return true
             case .garbage(let other): bytes = other
+            case .garbageInTurn(let others):
+                bytes = others.first ?? []
+                state.rules[index].rule.action = .garbageInTurn(Array(others.dropFirst()) + others.prefix(1))
             }
         }
         pipe.queue.append((due, bytes))

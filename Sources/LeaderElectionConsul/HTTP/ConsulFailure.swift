@@ -25,7 +25,9 @@ enum ConsulFailure {
         case let error as HTTPClientError
         where error == .deadlineExceeded || error == .readTimeout || error == .connectTimeout
             || error == .getConnectionFromPoolTimeout:
-            (code, text) = (.timedOut, "Consul at \(place) did not answer in time; check that the agent is up")
+            return late(at: place)
+        case let error as HTTPClientError where error == .remoteConnectionClosed:
+            (code, text) = (.storeUnavailable, "Consul at \(place) closes connections; check that the agent is up")
         case let error as HTTPClientError where error == .cancelled || error == .alreadyShutdown:
             return CancellationError()
         case let error as HTTPClientError where error == .tlsHandshakeTimeout:
@@ -49,6 +51,10 @@ enum ConsulFailure {
             (code, text) = (.storeUnavailable, "the connection to Consul at \(place) broke: \(Self.short(error))")
         }
         return ElectionError(code, text, cause: error)
+    }
+
+    static func late(at place: String) -> ElectionError {
+        ElectionError(.timedOut, "Consul at \(place) did not answer in time; check that the agent is up")
     }
 
     private static var tlsRemedy: String {
@@ -115,7 +121,9 @@ enum ConsulFailure {
         for noise in ["rpc error making call: ", "rpc error: "] where line.hasPrefix(noise) {
             line = line.dropFirst(noise.count)
         }
-        for scalar in line.unicodeScalars.prefix(160) {
+        // Ports, times and identifiers of requests differ each time, and would make of one cause many.
+        let same = line.replacing(/[0-9A-Fa-f]{8}-[0-9A-Fa-f-]{27}|[0-9A-Fa-f]{12,}|[0-9]{5,}/, with: "…")
+        for scalar in same.unicodeScalars.prefix(160) {
             result.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7F ? "?" : scalar)
         }
         return result

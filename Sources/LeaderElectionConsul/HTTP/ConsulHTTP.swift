@@ -5,6 +5,7 @@ internal import LeaderElection
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOSSL
+internal import Synchronization
 
 #if canImport(FoundationEssentials)
 internal import FoundationEssentials
@@ -14,7 +15,8 @@ internal import Foundation
 
 /// Requests to one agent, over connections that are kept.
 ///
-/// A request that is not answered in time closes its connection, so that nothing later is sent behind it.
+/// A request that is not answered in time closes its connection, so that nothing later is sent behind it. After an answer
+/// with `Retry-After`, none is sent before that time.
 final class ConsulHTTP: Sendable {
     /// A transaction holds at most so many operations; a limit of Consul's.
     static var operationsPerTransaction: Int { 64 }
@@ -33,6 +35,8 @@ final class ConsulHTTP: Sendable {
     private let headers: HTTPHeaders
     private let scope: String
     private let place: String
+    /// When requests may be sent again, and why not now.
+    private let pause = Mutex<(until: ElectionInstant, cause: ElectionError)?>(nil)
 
     init(_ settings: ConsulSettings) {
         loop = ConsulEventLoop.group.next()
@@ -93,12 +97,29 @@ final class ConsulHTTP: Sendable {
             let error = ElectionError(.invalidConfiguration, "the address \(place) of Consul cannot be used: \(error)")
             return (loop.makeFailedFuture(error), {})
         }
+        let now = ElectionInstant.now
+        let deadline = now + max(.milliseconds(1), timeout)
+        guard let pause = pause.withLock({ $0 }), pause.until > now else { return send(request, until: deadline) }
+        guard pause.until < deadline else { return (loop.makeFailedFuture(pause.cause), {}) }
+        let later = loop.scheduleTask(in: TimeAmount(pause.until - now)) { self.send(request, until: deadline) }
+        let reply = later.futureResult.flatMapErrorThrowing { _ in throw CancellationError() }.flatMap(\.reply)
+        let cancel: @Sendable () -> Void = {
+            later.cancel()
+            later.futureResult.whenSuccess { $0.cancel() }
+        }
+        return (reply, cancel)
+    }
+
+    private func send(
+        _ request: HTTPClient.Request,
+        until deadline: ElectionInstant
+    ) -> (reply: EventLoopFuture<ConsulReply>, cancel: @Sendable () -> Void) {
         let sent = ElectionInstant.now
         let task = client.execute(
             request: request,
             delegate: ResponseAccumulator(request: request, maxBodySize: Self.longestBody),
             eventLoop: .delegateAndChannel(on: loop),
-            deadline: .now() + TimeAmount(max(.milliseconds(1), timeout))
+            deadline: .now() + TimeAmount(max(.milliseconds(1), deadline - sent))
         )
         let place = place
         let reply = task.futureResult
@@ -109,7 +130,10 @@ final class ConsulHTTP: Sendable {
                 case 200: outcome = .done
                 case 404: outcome = .missing
                 case 409: outcome = .conflict
-                default: throw ConsulFailure.answer(response, at: place)
+                default:
+                    let error = ConsulFailure.answer(response, at: place)
+                    if let pause = RetryAfter.pause(response.headers) { self.leaveAlone(pause, error) }
+                    throw error
                 }
                 return ConsulReply(
                     outcome: outcome,
@@ -119,6 +143,13 @@ final class ConsulHTTP: Sendable {
                 )
             }
         return (reply, { task.fail(reason: CancellationError()) })
+    }
+
+    private func leaveAlone(_ time: Duration, _ cause: ElectionError) {
+        let until = ElectionInstant.now + time
+        pause.withLock { pause in
+            if pause.map({ $0.until < until }) ?? true { pause = (until, cause) }
+        }
     }
 
     /// Ends all connections; whatever is under way fails.

@@ -92,6 +92,9 @@ extension ConsulStore {
                     proof
                 )
                 answers.append((index, answer))
+            case .own(let entry, let record) where isUnheard(request, record):
+                changes.append(change(request.group, entry.modifyIndex, nil, term: record.term ?? entry.term))
+                changed.append(Claimed(request: index, session: nil, record: nil, before: entry))
             case .own(let entry, var record):
                 record.term = record.term ?? entry.term
                 record.isHandover = false
@@ -123,12 +126,17 @@ extension ConsulStore {
             switch outcome {
             case .unknown(let error): answers.append((claimed.request, .unknown(error)))
             case .applied(let entry):
+                guard let record = claimed.record else {
+                    let reason = "what this process writes is seldom answered in time; others go first"
+                    answers.append((claimed.request, .deferred(retryAfter: request.leaseDuration / 2, reason: reason)))
+                    continue
+                }
                 let answer = await granted(
                     request,
-                    term: claimed.record.term ?? entry.term,
+                    term: record.term ?? entry.term,
                     index: entry.modifyIndex,
                     session: claimed.session,
-                    claimed.record,
+                    record,
                     proofs[request.leaseDuration]
                 )
                 answers.append((claimed.request, answer))
@@ -139,10 +147,18 @@ extension ConsulStore {
         return answers
     }
 
+    /// Whether the request's own lease was written again and again, and no answer came.
+    ///
+    /// Each of these writes is a sign of life to the others, who would wait for good for one that never leads.
+    private func isUnheard(_ request: AcquireRequest, _ record: StoredRecord) -> Bool {
+        record.sequence >= Self.rounds && held.lease(request.group, nonce: request.nonce, term: nil) == nil
+    }
+
     private struct Claimed {
         let request: Int
         let session: String?
-        let record: StoredRecord
+        /// Nil if the lease is given up.
+        let record: StoredRecord?
         let before: KVEntry?
     }
 

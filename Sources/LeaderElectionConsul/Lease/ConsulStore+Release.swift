@@ -53,7 +53,7 @@ extension ConsulStore {
     }
 
     /// The key stays, with the last term in it, and marked so that other programs may lock it.
-    private func change(
+    func change(
         _ group: ElectionGroup,
         _ index: UInt64,
         _ session: String?,

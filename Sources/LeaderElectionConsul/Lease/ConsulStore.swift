@@ -40,13 +40,15 @@ final class ConsulStore: Sendable {
         watch = ConsulWatch(http, names, held, sessions, subscribers, logger: settings.logger)
     }
 
+    /// A little before the caller gives up, so that it hears the cause from here, and always in the same words.
+    ///
     /// A reading has no time-out of its own: it gets that of the call before.
     func deadline(_ timeout: Duration?) -> ElectionInstant {
-        .now
-            + lastTimeout.withLock { last in
-                if let timeout { last = timeout }
-                return last
-            }
+        let timeout = lastTimeout.withLock { last in
+            if let timeout { last = timeout }
+            return last
+        }
+        return .now + timeout * 0.9
     }
 
     // MARK: - Reading
@@ -103,7 +105,7 @@ final class ConsulStore: Sendable {
         guard !transactions.isEmpty else { return [] }
         let left = deadline - .now
         guard left > .zero else {
-            let error = ElectionError(.timedOut, "Consul at \(settings.place) did not answer in time")
+            let error = ConsulFailure.late(at: settings.place)
             return transactions.map { _ in .failure(error) }
         }
         let replies = transactions.map { operations in

@@ -183,8 +183,8 @@ final class ConsulWatch: Sendable {
             }
             let cost = ElectionInstant.now - received
             var pause = cost > .milliseconds(2) ? min(cost * 8, Self.longestPause) : .zero
-            // Consul may answer early, but not in a loop.
-            if newIndex == index, received - sent < .milliseconds(100) { pause = max(pause, .milliseconds(200)) }
+            // Consul may answer early, but not in a loop; nor may servers in turn whose indices differ.
+            if newIndex <= index, received - sent < .milliseconds(100) { pause = max(pause, .milliseconds(200)) }
             again(generation, after: pause)
         } catch {
             failed(error, generation)

@@ -41,7 +41,8 @@ struct Status: AsyncParsableCommand {
             line.add("candidates", candidates.map(Self.json))
             Output.line(line.description)
         } else {
-            Output.line(([Self.text(answer, group: group)] + candidates.map(Self.text)).joined(separator: "\n"))
+            let lease = Self.text(answer, group: group, expiry: provider.guarantees.expiry)
+            Output.line(([lease] + candidates.map(Self.text)).joined(separator: "\n"))
         }
     }
 
@@ -123,16 +124,18 @@ struct Status: AsyncParsableCommand {
         return line
     }
 
-    static func text(_ answer: HolderAnswer, group: ElectionGroup) -> String {
+    static func text(_ answer: HolderAnswer, group: ElectionGroup, expiry: ProviderGuarantees.Expiry) -> String {
         switch answer {
         case .held(let record):
             let lease = DurationText.format(record.leaseDuration)
             let left = record.remaining.map { "\(DurationText.format($0)) of \(lease)" }
+            // Where no clock of the store's can be read, what ends a lease is the end of a process, or of its renewals.
+            let condition = expiry == .kernelOwned ? "as long as its process lives" : "as long as it is renewed"
             var lines = [
                 "group      \(Output.printable(group.name))",
                 "leader     \(Output.printable(record.holder.id))",
                 "term       \(record.term)",
-                "time left  \(left ?? "as long as its process lives; lease \(lease)")",
+                "time left  \(left ?? "\(condition); lease \(lease)")",
             ]
             for (key, value) in record.holder.metadata.sorted(by: { $0.key < $1.key }) {
                 lines.append("metadata   \(Output.printable(key))=\(Output.printable(value))")
