@@ -36,10 +36,12 @@ struct GroupQueue {
 
         /// Whether the lease of this term is held, and is from now on until then, unless that is nil.
         mutating func prolong(_ term: Int64, until end: ElectionInstant?) -> Bool {
-            guard !isWithdrawn, grantedUntil != nil, self.term == term else { return false }
+            guard isHeld(in: term) else { return false }
             if let end { grantedUntil = end }
             return true
         }
+
+        func isHeld(in term: Int64) -> Bool { !isWithdrawn && grantedUntil != nil && self.term == term }
     }
 
     /// A request to be answered as soon as the place is known.
@@ -52,6 +54,15 @@ struct GroupQueue {
         let answer: (AcquireAnswer) -> Void
     }
 
+    /// Whose place a request is for.
+    enum Admission {
+        case known
+        /// Given up, and perhaps not gone yet.
+        case withdrawn
+        /// Its node is still to be made; it may be the only place of the queue.
+        case new(isFirst: Bool)
+    }
+
     var places: [Nonce: Place] = [:]
     /// Who leads, as of the last look.
     var leader: (node: Contender, record: LeaseRecord)?
@@ -61,11 +72,27 @@ struct GroupQueue {
     var asks: [Ask] = []
     /// Requests that the look under way will answer.
     var running: [Ask] = []
+    /// Whether the nodes of new places are under way that say who leads without a look.
+    var isEntering = false
     var looks = 0
     /// What the look under way reads of nodes, and how many answers it still waits for.
     var reading: (id: UInt64, missing: Int) = (0, 0)
     /// When a hint was sent that nobody has followed yet.
     var hinted: ElectionInstant?
+
+    /// Has the next look answer the request, which gets a place if it has none.
+    ///
+    /// - Parameter data: what the node of a new place is to hold.
+    mutating func admit(_ ask: Ask, data: () -> [UInt8]) -> Admission {
+        let isFirst = places.isEmpty && asks.isEmpty && running.isEmpty
+        asks.append(ask)
+        guard let place = places[ask.nonce] else {
+            places[ask.nonce] = Place(data: data(), lastAsked: ask.arrival)
+            return .new(isFirst: isFirst)
+        }
+        places[ask.nonce]?.lastAsked = ask.arrival
+        return place.isWithdrawn ? .withdrawn : .known
+    }
 
     func nonce(of node: Contender) -> Nonce? {
         guard let nonce = node.nonce, places[nonce]?.node == node else { return nil }
