@@ -47,9 +47,11 @@ extension ZooKeeperStore {
     }
 
     private func size(of place: NewPlace) -> Int {
-        let data = groups[place.group]?.places[place.nonce]?.data.count ?? 0
-        // Two paths, and what the servers add to each change.
-        return data + 2 * (settings.root.utf8.count + place.group.name.utf8.count * 3) + 200
+        guard let candidate = groups[place.group]?.places[place.nonce]?.candidate else { return 0 }
+        let metadata = candidate.metadata.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count + 16 }
+        // Two paths, and what the servers add to each change; texts may be escaped.
+        return 2 * (candidate.id.utf8.count + metadata + settings.root.utf8.count + place.group.name.utf8.count * 3)
+            + 400
     }
 
     private func enterAlone(_ place: NewPlace) {
@@ -124,15 +126,14 @@ extension ZooKeeperStore {
         guard let known = groups[group]?.places[nonce] else { return }
         groups[group]?.isEntering = false
         if let node, let term {
-            groups[group]?.places[nonce]?.phase = .queued(node, term: term)
+            known.phase = .queued(node, term: term)
         } else {
             becameUnsure(group, nonce)
             fail(group, nonce, settings.failure(ZooKeeperCode.connectionLoss, ""))
         }
-        if !known.onCreated.isEmpty {
-            groups[group]?.places[nonce]?.onCreated = []
-            for then in known.onCreated { then() }
-        }
+        let waiting = known.onCreated
+        known.onCreated = []
+        for then in waiting { then() }
         if isAlone, term != nil, !known.isWithdrawn, let running = groups[group]?.running {
             groups[group]?.running = running.filter { $0.nonce != nonce }
             for ask in running where ask.nonce == nonce { grant(group, ask) }

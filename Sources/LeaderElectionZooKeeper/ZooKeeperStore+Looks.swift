@@ -73,7 +73,7 @@ extension ZooKeeperStore {
     private func judge(_ group: ElectionGroup, _ nodes: [Contender]) {
         guard let queue = groups[group] else { return }
         checkRecipes(nodes)
-        let names = Set(nodes.lazy.map(\.name))
+        let present = Set(nodes)
         var mustLookAgain = false
         for nonce in Set(queue.running.lazy.map(\.nonce)) {
             guard let place = queue.places[nonce], !place.isWithdrawn else {
@@ -85,7 +85,7 @@ extension ZooKeeperStore {
             case .unsure:
                 mustLookAgain = true
                 adoptOrCreate(group, nonce)
-            case .queued(let node, _) where !names.contains(node.name):
+            case .queued(let node, _) where !present.contains(node):
                 // Somebody deleted it. The term went with it; what is made now is another one.
                 mustLookAgain = true
                 groups[group]?.places[nonce]?.grantedUntil = nil
@@ -184,7 +184,7 @@ extension ZooKeeperStore {
             stat: stat,
             sessionTimeout: ledger.timeout
         )
-        groups[group]?.leader = (node, record)
+        groups[group]?.leader = GroupQueue.KnownLeader(node, record)
         step(group, id, ZooKeeperCode.ok)
     }
 

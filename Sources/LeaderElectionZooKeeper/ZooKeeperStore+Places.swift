@@ -26,10 +26,7 @@ extension ZooKeeperStore {
         if let previous = request.previousNonce, previous != request.nonce, groups[group]?.places[previous] != nil {
             withdraw(group, previous) { _ in }
         }
-        let admission = groups[group, default: GroupQueue()].admit(ask) {
-            CandidateRecord.encode(request.candidate, leaseDuration: request.leaseDuration)
-        }
-        switch admission {
+        switch groups[group, default: GroupQueue()].admit(ask, request) {
         case .known: return nil
         case .withdrawn:
             // It was being given up, and now somebody wants it after all: not the same place, though.

@@ -32,6 +32,7 @@ actor ZooKeeperStore {
     var beatTimer: SerialThread.Timer?
     var beatDue = ElectionInstant.distantFuture
     var nextHeartbeat = ElectionInstant.distantPast
+    var lastRenewals = ElectionInstant.distantPast
     /// No place has to be given up before.
     var nextExpiry = ElectionInstant.distantFuture
     var warnings: Set<String> = []
@@ -101,7 +102,7 @@ actor ZooKeeperStore {
         let timeout = requests.lazy.map(\.timeout).min() ?? .seconds(1)
         // One answer for all: there may be thousands.
         let leases = await answering([timeout], timeout: { $0 }, unknown: { .failure($0) }) { batch in
-            self.heartbeat { batch.settle(0, self.lease(from: arrival, $0)) }
+            self.proveLife(at: arrival) { batch.settle(0, self.lease(from: arrival, $0)) }
         }
         let lease = leases.first ?? .failure(settings.slow)
         return requests.map { renewal(of: $0, arrival, lease) }
