@@ -11,9 +11,14 @@ struct NoteTests {
     private let ensemble = Ensemble(.zookeeper)
     private var path: String { "\(ensemble.root)/%notes/group" }
 
-    private func note(_ text: String, lifetime: Duration = .seconds(60), isNews: Bool = false) throws -> NoteRequest {
+    private func note(
+        _ text: String,
+        in group: ElectionGroup? = nil,
+        lifetime: Duration = .seconds(60),
+        isNews: Bool = false
+    ) throws -> NoteRequest {
         NoteRequest(
-            group: try ElectionGroup("group"),
+            group: try group ?? ElectionGroup("group"),
             key: "key",
             text: text,
             lifetime: lifetime,
@@ -66,6 +71,27 @@ struct NoteTests {
         let before = await provider.store.sentCount
         for _ in 0..<5 { #expect(try await texts(provider) == ["other text"]) }
         #expect(await provider.store.sentCount - before == 5)
+    }
+
+    @Test
+    func manyGroupsWithoutNotesAreLookedAfterWithFewRequests() async throws {
+        let (reader, writer) = (try ensemble.provider(), try ensemble.provider())
+        let groups = try (0..<300).map { try ElectionGroup("a group/\($0)") }
+        func noted() async throws -> [Int] {
+            try await reader.notes(of: groups).enumerated().compactMap { index, answer in
+                guard case .found(let notes) = answer else { throw NotInTime(what: "the notes: \(answer)") }
+                return notes.isEmpty ? nil : index
+            }
+        }
+        #expect(try await noted() == [])
+        try await write(writer, note("text", in: groups[7]))
+        #expect(try await noted() == [7])
+        let before = await reader.store.sentCount
+        for _ in 0..<5 { #expect(try await noted() == [7]) }
+        // Whether any group's first note has come, and those of the one that has some.
+        #expect(await reader.store.sentCount - before == 10)
+        try await write(writer, note("text", in: groups[299]))
+        #expect(try await noted() == [7, 299])
     }
 
     @Test

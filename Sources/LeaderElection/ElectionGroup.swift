@@ -29,12 +29,22 @@ public struct ElectionGroup: Sendable {
 extension ElectionGroup: Hashable {
     /// Whether both names have the same bytes.
     public static func == (left: Self, right: Self) -> Bool {
-        left.name.utf8.elementsEqual(right.name.utf8)
+        // In one piece, as texts nearly always are: groups are the keys of whatever there are many of.
+        let isEqual = left.name.utf8.withContiguousStorageIfAvailable { left in
+            right.name.utf8.withContiguousStorageIfAvailable { right in
+                left.count == right.count
+                    && UnsafeRawBufferPointer(left).elementsEqual(UnsafeRawBufferPointer(right))
+            }
+        }
+        return isEqual?.flatMap(\.self) ?? left.name.utf8.elementsEqual(right.name.utf8)
     }
 
     /// Hashes the bytes of the name.
     public func hash(into hasher: inout Hasher) {
-        for byte in name.utf8 { hasher.combine(byte) }
+        let isDone: Void? = name.utf8.withContiguousStorageIfAvailable {
+            hasher.combine(bytes: UnsafeRawBufferPointer($0))
+        }
+        if isDone == nil { Array(name.utf8).withUnsafeBytes { hasher.combine(bytes: $0) } }
     }
 }
 

@@ -6,7 +6,8 @@ internal import LeaderElection
 ///
 /// The server numbers all nodes of a queue together, whatever their names begin with, so that all can be ordered.
 struct Contender: Hashable, Sendable {
-    let name: String
+    /// Nil for names as we give them, which can be told from the rest: there may be thousands.
+    private let otherName: String?
     /// The number that the server gave the node.
     let sequence: Int32
     /// The nonce at the beginning of names that we gave.
@@ -30,10 +31,22 @@ struct Contender: Hashable, Sendable {
         guard let number = Int64(String(decoding: bytes.suffix(10), as: UTF8.self)),
             let sequence = Int32(exactly: isNegative ? -number : number)
         else { return nil }
-        self.name = name
         self.sequence = sequence
-        recipe = ZooKeeperQueueNaming.allCases.first { prefix.reversed().starts(with: $0.marker.utf8.reversed()) }
+        let recipe = ZooKeeperQueueNaming.allCases.first { prefix.reversed().starts(with: $0.marker.utf8.reversed()) }
+        self.recipe = recipe
         nonce = Nonce(String(decoding: bytes.prefix(32), as: UTF8.self))
+        let isPlain =
+            nonce != nil && !isNegative && prefix.count == 32 + (recipe?.marker.utf8.count ?? 0)
+            && recipe != nil && !bytes.prefix(32).contains { (0x41...0x5A).contains($0) }
+        otherName = isPlain ? nil : name
+    }
+
+    var name: String {
+        if let otherName { return otherName }
+        let digits = String(sequence)
+        return (nonce?.description ?? "") + (recipe?.marker ?? "")
+            + String(repeating: "0", count: 10 - digits.utf8.count)
+            + digits
     }
 
     /// Numbers are compared as distances, so that their order outlives their overflow.

@@ -19,6 +19,30 @@ struct NoteReading: Sendable {
     let notes: [GroupNote]
 }
 
+/// The groups that have a node for notes.
+///
+/// Only traces of their names are kept: two of one trace cost a reading in vain.
+struct NotedGroups: Sendable {
+    /// When such a node was made or deleted last.
+    let version: Int64
+    private let traces: Set<UInt64>
+
+    /// None at all.
+    init() { (version, traces) = (0, []) }
+
+    init(version: Int64, _ names: [String]) {
+        self.version = version
+        traces = Set(names.lazy.map { $0.utf8.trace })
+    }
+
+    func contains(_ group: ElectionGroup) -> Bool { traces.contains(GroupPath.encode(group).utf8.trace) }
+}
+
+extension String.UTF8View {
+    /// The same in every process: FNV-1a.
+    fileprivate var trace: UInt64 { reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 } }
+}
+
 /// A node that is changed with each piece of news of its share of the groups.
 ///
 /// A node for each group would be one more watch for each; one for all would wake every process with each piece of news.
@@ -31,9 +55,7 @@ struct NewsSlot: Hashable, Sendable {
 
     /// The same in every process.
     init(_ group: ElectionGroup) {
-        // FNV-1a
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in group.name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        let hash = group.name.utf8.trace
         number = Int((hash ^ hash >> 32) % UInt64(Self.count))
     }
 }

@@ -37,6 +37,9 @@ struct HeartbeatLedger: Sendable {
         self.sent.removeAll { $0 < proof }
     }
 
+    /// When the last write was sent that was acknowledged in time.
+    var lastAcknowledged: ElectionInstant { sent.last ?? .distantPast }
+
     /// The lease to answer a request with, so that the deadline that the engine reckons from it is never later than
     /// that of a lease of one time-out that was asked for at ``proven``.
     ///

@@ -8,8 +8,22 @@ struct NodeStat: Hashable, Sendable {
     var czxid: Int64
     var ephemeralOwner: Int64
     var version: Int32
+    /// When the node was written last.
+    var mzxid: Int64 = 0
     /// When a child was made or deleted last.
     var pzxid: Int64 = 0
+    var childCount: Int32 = 0
+}
+
+extension NodeStat {
+    init(_ stat: UnsafePointer<Stat>) {
+        czxid = stat.pointee.czxid
+        ephemeralOwner = stat.pointee.ephemeralOwner
+        version = stat.pointee.version
+        mzxid = stat.pointee.mzxid
+        pzxid = stat.pointee.pzxid
+        childCount = stat.pointee.numChildren
+    }
 }
 
 /// The answer to one request.
@@ -19,20 +33,14 @@ struct ZooKeeperReply: Sendable {
     /// The name of a created node.
     var path: String?
     var data: [UInt8]?
+    /// The names of a node's children, or of the numbered nodes that were made together.
     var children: [String]?
 
     init(_ code: Int32) { self.code = code }
 
     init(_ code: Int32, _ stat: UnsafePointer<Stat>?) {
         self.code = code
-        self.stat = stat.map {
-            NodeStat(
-                czxid: $0.pointee.czxid,
-                ephemeralOwner: $0.pointee.ephemeralOwner,
-                version: $0.pointee.version,
-                pzxid: $0.pointee.pzxid
-            )
-        }
+        self.stat = stat.map { NodeStat($0) }
     }
 }
 
@@ -116,9 +124,8 @@ enum ZooKeeperCallbacks {
     }
 
     static let carriedOut: void_completion_t = { code, context in
-        // The library has written the last of the results.
-        ZooKeeperHandle.forgetResults(UInt(bitPattern: context))
-        ZooKeeperInbox.put(UInt(bitPattern: context)) { .reply(id: $0, ZooKeeperReply(code)) }
+        let reply = ZooKeeperHandle.takeReply(UInt(bitPattern: context), code)
+        ZooKeeperInbox.put(UInt(bitPattern: context)) { .reply(id: $0, reply) }
     }
 
     static let changed: stat_completion_t = { code, stat, context in

@@ -47,6 +47,9 @@ extension ZooKeeperStore {
         backlog.append((operation, handler))
     }
 
+    /// Whether so little is under way that what nobody waits for takes its turn.
+    var hasRoomForMore: Bool { inFlight < window / 8 }
+
     func sendBacklog() {
         while inFlight < window, backlogHead < backlog.count {
             let next = backlog[backlogHead]
@@ -132,7 +135,7 @@ extension ZooKeeperStore {
 }
 
 extension ZooKeeperOperation.Kind {
-    fileprivate var mode: Int32 {
+    var mode: Int32 {
         switch self {
         case .persistent: ZOO_PERSISTENT
         case .container: ZOO_CONTAINER

@@ -36,6 +36,27 @@ extension ZooKeeperStore {
         }
     }
 
+    /// Calls back once a heartbeat was answered that is as good as one that is sent now.
+    ///
+    /// Renewals of many groups come in several calls, for which one write will do.
+    func proveLife(at arrival: ElectionInstant, _ then: @escaping (ZooKeeperReply) -> Void) {
+        let isFresh = session?.isConnected == true && session?.heartbeatPath != nil
+        if let ledger = session?.ledger, isFresh, arrival - ledger.lastAcknowledged < .milliseconds(50) {
+            then(ZooKeeperReply(ZooKeeperCode.ok))
+        } else {
+            heartbeat(then)
+        }
+        let gap = arrival - lastRenewals
+        guard gap > .milliseconds(100) else { return }
+        lastRenewals = arrival
+        // A write proves what was sent a tick before. One that is sent so long before the next renewals, which may come a
+        // tenth earlier than these, makes their leases longer, and so the renewals fewer.
+        let due = arrival + gap * 0.9 - settings.tickTime - .milliseconds(20)
+        guard due > arrival + interval / 4, due < nextHeartbeat else { return }
+        nextHeartbeat = due
+        beatSoon()
+    }
+
     /// Finds out why a node of ours is gone that we did not delete.
     ///
     /// Somebody else did, or the session was ended elsewhere. Then the server passes over in silence what this connection

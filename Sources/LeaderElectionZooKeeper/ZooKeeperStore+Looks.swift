@@ -15,6 +15,7 @@ extension ZooKeeperStore {
         queue.looks = 0
         queue.hinted = nil
         groups[group] = queue
+        if queue.isEntering { return }
         let isSettled = queue.running.allSatisfy { queue.places[$0.nonce]?.node != nil }
         if isSettled, queue.isCurrent, let leader = queue.leader {
             lookAtLeader(group, leader.node)
@@ -40,7 +41,7 @@ extension ZooKeeperStore {
         finishLook(group)
     }
 
-    private func finishLook(_ group: ElectionGroup) {
+    func finishLook(_ group: ElectionGroup) {
         forgetIfEmpty(group)
         look(group)
     }
@@ -57,7 +58,7 @@ extension ZooKeeperStore {
         }
     }
 
-    private func lookAtQueue(_ group: ElectionGroup) {
+    func lookAtQueue(_ group: ElectionGroup) {
         // From here on a change is later than what this look may have seen.
         groups[group]?.isCurrent = true
         send(.children(settings.path(group), watch: nil)) { reply in
@@ -72,7 +73,7 @@ extension ZooKeeperStore {
     private func judge(_ group: ElectionGroup, _ nodes: [Contender]) {
         guard let queue = groups[group] else { return }
         checkRecipes(nodes)
-        let names = Set(nodes.lazy.map(\.name))
+        let present = Set(nodes)
         var mustLookAgain = false
         for nonce in Set(queue.running.lazy.map(\.nonce)) {
             guard let place = queue.places[nonce], !place.isWithdrawn else {
@@ -84,7 +85,7 @@ extension ZooKeeperStore {
             case .unsure:
                 mustLookAgain = true
                 adoptOrCreate(group, nonce)
-            case .queued(let node, _) where !names.contains(node.name):
+            case .queued(let node, _) where !present.contains(node):
                 // Somebody deleted it. The term went with it; what is made now is another one.
                 mustLookAgain = true
                 groups[group]?.places[nonce]?.grantedUntil = nil
@@ -183,7 +184,7 @@ extension ZooKeeperStore {
             stat: stat,
             sessionTimeout: ledger.timeout
         )
-        groups[group]?.leader = (node, record)
+        groups[group]?.leader = GroupQueue.KnownLeader(node, record)
         step(group, id, ZooKeeperCode.ok)
     }
 
@@ -235,8 +236,27 @@ extension ZooKeeperStore {
 
     /// Has us told if somebody deletes the node by which we lead, as long as that takes no room from those who wait.
     func watchOwn(_ group: ElectionGroup, _ node: Contender) {
+        guard watchedBytes < watchBudget / 2 else { return }
+        unwatched.append((group, node))
+        watchSome()
+    }
+
+    /// Sends what nobody waits for, while there is little else to do.
+    func watchSome() {
+        while unwatchedHead < unwatched.count, entriesUnderWay == 0, hasRoomForMore {
+            let (group, node) = unwatched[unwatchedHead]
+            unwatchedHead += 1
+            // It may be gone by now.
+            if groups[group]?.nonce(of: node) != nil { watchNow(group, node) }
+        }
+        guard unwatchedHead == unwatched.count else { return }
+        unwatched = []
+        unwatchedHead = 0
+    }
+
+    private func watchNow(_ group: ElectionGroup, _ node: Contender) {
         let path = settings.path(group, node.name)
-        guard watchedBytes < watchBudget / 2, watchIDs[path] == nil else { return }
+        guard watchIDs[path] == nil else { return }
         send(.get(path, watch: WatchedNode(group: group, node: node, path: path))) { reply in
             guard reply.code == ZooKeeperCode.noNode, let queue = self.groups[group],
                 let nonce = queue.nonce(of: node), queue.places[nonce]?.isWithdrawn == false

@@ -32,9 +32,16 @@ extension ZooKeeperStore {
 
     func notes(of groups: [ElectionGroup]) async -> [NotesAnswer] {
         await answering(groups, timeout: { _ in .seconds(2) }, unknown: { .unknown($0) }) { batch in
-            for (index, group) in groups.enumerated() {
-                self.wantNews(group)
-                self.readNotes(group) { batch.settle(index, $0) }
+            for group in groups { self.wantNews(group) }
+            self.findNoted(groups) { noted in
+                for (index, group) in groups.enumerated() {
+                    // What has no node holds no notes.
+                    guard noted?.contains(group) ?? true else {
+                        batch.settle(index, .found([]))
+                        continue
+                    }
+                    self.readNotes(group) { batch.settle(index, $0) }
+                }
             }
         }
     }
@@ -91,7 +98,7 @@ extension ZooKeeperStore {
         func again() { put(group, key, isNews: isNews, attempt: attempt + 1, done) }
         let path = path(group, note: key)
         let data = Array(own.text.utf8)
-        let replace = ZooKeeperOperation.all([.delete(path), .create(path, data)])
+        let replace = ZooKeeperOperation.all([.delete(path), .create(path, data, .ephemeral)])
         send(own.isWritten ? replace : .create(path, data, .ephemeral)) { reply in
             switch reply.code {
             case ZooKeeperCode.ok:
@@ -126,6 +133,26 @@ extension ZooKeeperStore {
     }
 
     // MARK: - Reading
+
+    /// Calls back with the groups that have a node for notes, or with nil where that is not worth a list of them all.
+    ///
+    /// Most groups have no notes at most times, and a process that leads thousands looks after all of them.
+    private func findNoted(_ wanted: [ElectionGroup], _ then: @escaping (NotedGroups?) -> Void) {
+        guard wanted.count >= 16 else { return then(nil) }
+        send(.get(root, watch: nil)) { reply in
+            guard reply.code == ZooKeeperCode.ok, let stat = reply.stat else {
+                return then(reply.code == ZooKeeperCode.noNode ? NotedGroups() : nil)
+            }
+            if let known = self.notedGroups, known.version == stat.pzxid { return then(known) }
+            guard stat.childCount <= min(wanted.count * 16, self.maximumReadings) else { return then(nil) }
+            self.send(.children(self.root, watch: nil)) { reply in
+                guard reply.code == ZooKeeperCode.ok, let stat = reply.stat else { return then(nil) }
+                let noted = NotedGroups(version: stat.pzxid, reply.children ?? [])
+                self.notedGroups = noted
+                then(noted)
+            }
+        }
+    }
 
     private func readNotes(_ group: ElectionGroup, _ answer: @escaping (NotesAnswer) -> Void) {
         send(.children(path(notesOf: group), watch: nil)) { reply in
@@ -232,6 +259,7 @@ extension ZooKeeperStore {
             for key in notes.keys { ownNotes[group]?[key]?.isWritten = false }
         }
         noteReadings = [:]
+        notedGroups = nil
     }
 }
 #endif

@@ -5,7 +5,13 @@ internal import LeaderElection
 /// Making and giving up places in queues.
 extension ZooKeeperStore {
     /// Sees to it that the nonce has a place, and has the next look answer the request.
-    func ask(_ request: AcquireRequest, arrival: ElectionInstant, _ answer: @escaping (AcquireAnswer) -> Void) {
+    ///
+    /// - Returns: the place, if it is a new one, whose node is still to be made.
+    func ask(
+        _ request: AcquireRequest,
+        arrival: ElectionInstant,
+        _ answer: @escaping (AcquireAnswer) -> Void
+    ) -> NewPlace? {
         let group = request.group
         let ask = GroupQueue.Ask(
             nonce: request.nonce,
@@ -13,23 +19,21 @@ extension ZooKeeperStore {
             deadline: arrival + request.timeout,
             answer: answer
         )
-        if let refusal = session?.refusal { return answer(.unknown(refusal)) }
+        if let refusal = session?.refusal {
+            answer(.unknown(refusal))
+            return nil
+        }
         if let previous = request.previousNonce, previous != request.nonce, groups[group]?.places[previous] != nil {
             withdraw(group, previous) { _ in }
         }
-        let isNew = groups[group] == nil
-        groups[group, default: GroupQueue()].asks.append(ask)
-        if isNew { send(.create(settings.path(group), [], .persistent)) { _ in } }
-        if let place = groups[group]?.places[request.nonce] {
-            groups[group]?.places[request.nonce]?.lastAsked = arrival
+        switch groups[group, default: GroupQueue()].admit(ask, request) {
+        case .known: return nil
+        case .withdrawn:
             // It was being given up, and now somebody wants it after all: not the same place, though.
-            if place.isWithdrawn { answer(.unknown(settings.slow)) }
-        } else {
-            let data = CandidateRecord.encode(request.candidate, leaseDuration: request.leaseDuration)
-            groups[group]?.places[request.nonce] = GroupQueue.Place(data: data, lastAsked: arrival)
-            createNode(group, request.nonce)
+            answer(.unknown(settings.slow))
+            return nil
+        case .new(let isFirst): return NewPlace(group: group, nonce: request.nonce, isFirst: isFirst)
         }
-        beatSoon()
     }
 
     /// Makes the node of a place; a look that is sent after this finds it.

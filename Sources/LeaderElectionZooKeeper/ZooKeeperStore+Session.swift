@@ -156,6 +156,7 @@ extension ZooKeeperStore {
             }
         }
         sendBacklog()
+        watchSome()
     }
 
     private func stateChanged(_ state: Int32) {
@@ -271,6 +272,9 @@ extension ZooKeeperStore {
         }
         phase = .closed(notBefore: .distantPast, cause: nil)
         watched = [:]
+        unwatched = []
+        unwatchedHead = 0
+        entriesUnderWay = 0
         watchIDs = [:]
         watchedBytes = 0
         newsWatches = [:]

@@ -32,6 +32,7 @@ actor ZooKeeperStore {
     var beatTimer: SerialThread.Timer?
     var beatDue = ElectionInstant.distantFuture
     var nextHeartbeat = ElectionInstant.distantPast
+    var lastRenewals = ElectionInstant.distantPast
     /// No place has to be given up before.
     var nextExpiry = ElectionInstant.distantFuture
     var warnings: Set<String> = []
@@ -50,6 +51,12 @@ actor ZooKeeperStore {
 
     // Queues.
     var groups: [ElectionGroup: GroupQueue] = [:]
+    /// What the last new places told of the groups that come next.
+    var expectsNewGroups = true
+    var entriesUnderWay = 0
+    /// Nodes by which we lead, to be watched when there is little else to do.
+    var unwatched: [(group: ElectionGroup, node: Contender)] = []
+    var unwatchedHead = 0
     var watched: [UInt64: WatchedNode] = [:]
     var watchIDs: [String: UInt64] = [:]
     var watchedBytes = 0
@@ -59,6 +66,7 @@ actor ZooKeeperStore {
     var nextNoteExpiry = ElectionInstant.distantFuture
     var noteTimer: SerialThread.Timer?
     var noteReadings: [ElectionGroup: NoteReading] = [:]
+    var notedGroups: NotedGroups?
     var news = NewsInterest()
     var newsWatches: [UInt64: NewsSlot] = [:]
 
@@ -77,32 +85,27 @@ actor ZooKeeperStore {
         let arrival = ElectionInstant.now
         if let lease = requests.first?.leaseDuration { wantTimeout(settings.sessionTimeout ?? lease) }
         return await answering(requests, timeout: { $0.timeout }, unknown: { .unknown($0) }) { batch in
+            var new: [NewPlace] = []
             for (index, request) in requests.enumerated() {
-                self.ask(request, arrival: arrival) { batch.settle(index, $0) }
+                if let place = self.ask(request, arrival: arrival, { batch.settle(index, $0) }) { new.append(place) }
             }
-            var seen: Set<ElectionGroup> = []
-            for request in requests where seen.insert(request.group).inserted { self.look(request.group) }
+            self.enter(new)
+            // One look answers all that is asked of a group.
+            for request in requests { self.look(request.group) }
+            self.beatSoon()
         }
     }
 
     func renew(_ requests: [RenewRequest]) async -> [RenewAnswer] {
         let arrival = ElectionInstant.now
-        var answers: [RenewAnswer?] = requests.map {
-            prolong($0, until: nil) ? nil : .lost(leader($0.group))
+        guard requests.contains(where: holds) else { return requests.map { .lost(leader($0.group)) } }
+        let timeout = requests.lazy.map(\.timeout).min() ?? .seconds(1)
+        // One answer for all: there may be thousands.
+        let leases = await answering([timeout], timeout: { $0 }, unknown: { .failure($0) }) { batch in
+            self.proveLife(at: arrival) { batch.settle(0, self.lease(from: arrival, $0)) }
         }
-        guard answers.contains(where: { $0 == nil }) else { return answers.compactMap(\.self) }
-        let open = answers.indices.filter { answers[$0] == nil }
-        let renewed = await answering(open.map { requests[$0] }, timeout: { $0.timeout }, unknown: { .unknown($0) }) {
-            batch in
-            self.heartbeat { reply in
-                let lease = self.lease(from: arrival, reply)
-                for (place, index) in open.enumerated() {
-                    batch.settle(place, self.renewal(of: requests[index], arrival, lease))
-                }
-            }
-        }
-        for (index, answer) in zip(open, renewed) { answers[index] = answer }
-        return answers.compactMap(\.self)
+        let lease = leases.first ?? .failure(settings.slow)
+        return requests.map { renewal(of: $0, arrival, lease) }
     }
 
     func release(_ requests: [ReleaseRequest]) async -> [ReleaseAnswer] {
@@ -158,6 +161,10 @@ actor ZooKeeperStore {
     private func expire(_ id: UInt64) { expiries[id]?() }
 
     // MARK: - Leases
+
+    private func holds(_ request: RenewRequest) -> Bool {
+        groups[request.group]?.places[request.nonce]?.isHeld(in: request.term) ?? false
+    }
 
     /// False if the lease is not held; in place, because there may be thousands.
     private func prolong(_ request: RenewRequest, until end: ElectionInstant?) -> Bool {

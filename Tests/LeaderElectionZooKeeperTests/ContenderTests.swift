@@ -17,7 +17,18 @@ struct ContenderTests {
             #expect(node.nonce == nonce)
             #expect(node.recipe == naming)
             #expect(node.sequence == Int32(sequence))
+            #expect(node.name == naming.nodePrefix(nonce) + sequence)
         }
+    }
+
+    @Test(arguments: [
+        "0123456789abcdeffedcba9876543210__lock__0000000042", "0123456789ABCDEFfedcba9876543210__lock__0000000042",
+        "0123456789abcdeffedcba9876543210-latch-0000000042", "0123456789abcdeffedcba9876543210x-lock-0000000042",
+        "0123456789abcdeffedcba98765432100000000042", "0123456789abcdeffedcba9876543210__lock__-0000000042",
+        "é0000000042",
+    ])
+    func namesAreKeptToTheLetter(name: String) throws {
+        #expect(try #require(Contender(name)).name == name)
     }
 
     @Test
