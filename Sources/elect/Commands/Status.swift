@@ -41,7 +41,9 @@ struct Status: AsyncParsableCommand {
             line.add("candidates", candidates.map(Self.json))
             Output.line(line.description)
         } else {
-            Output.line(([Self.text(answer, group: group)] + candidates.map(Self.text)).joined(separator: "\n"))
+            let expiry = provider.guarantees.expiry
+            let lines = [Self.text(answer, group: group, expiry: expiry)] + candidates.map(Self.text)
+            Output.line(lines.joined(separator: "\n"))
         }
     }
 
@@ -87,12 +89,14 @@ struct Status: AsyncParsableCommand {
         line.add("eligible", listed.isEligible)
         if let health = listed.health { line.add("health", health) }
         line.add("waiting_since_ms", listed.waitingSince)
+        if let position = listed.position { line.add("position", Int64(position)) }
         line.add("metadata", listed.candidate.metadata)
         return line
     }
 
     private static func text(_ listed: ListedCandidate) -> String {
         var notes: [String] = []
+        if let position = listed.position { notes.append("number \(position) in line") }
         if listed.priority != 0 { notes.append("priority \(listed.priority)") }
         if let health = listed.health { notes.append("health \(health)") }
         if !listed.isEligible { notes.append("takes no leadership now") }
@@ -123,16 +127,17 @@ struct Status: AsyncParsableCommand {
         return line
     }
 
-    static func text(_ answer: HolderAnswer, group: ElectionGroup) -> String {
+    static func text(_ answer: HolderAnswer, group: ElectionGroup, expiry: ProviderGuarantees.Expiry) -> String {
         switch answer {
         case .held(let record):
             let lease = DurationText.format(record.leaseDuration)
+            let life = expiry == .kernelOwned ? "its process lives" : "it is heard of"
             let left = record.remaining.map { "\(DurationText.format($0)) of \(lease)" }
             var lines = [
                 "group      \(Output.printable(group.name))",
                 "leader     \(Output.printable(record.holder.id))",
                 "term       \(record.term)",
-                "time left  \(left ?? "as long as its process lives; lease \(lease)")",
+                "time left  \(left ?? "as long as \(life); lease \(lease)")",
             ]
             for (key, value) in record.holder.metadata.sorted(by: { $0.key < $1.key }) {
                 lines.append("metadata   \(Output.printable(key))=\(Output.printable(value))")
