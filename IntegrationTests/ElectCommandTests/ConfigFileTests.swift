@@ -36,10 +36,58 @@ import Musl
         try write(true, "3s", directory)
         elect.send(SIGHUP)
         #expect(try await eventually { elect.standardOutput.contains("renewed") })
-        #expect(elect.standardError.contains("changed: verbose"))
+        #expect(try await eventually { elect.standardError.contains("changed: verbose") })
         elect.send(SIGTERM)
         #expect(try await elect.exitCode() == 0)
         #expect(elect.standardOutput.contains("lost"))
+    }
+
+    @Test func aCampaignReadsItsFileAgainWhenItChanges() async throws {
+        let directory = try Directory()
+        try write(false, "3s", directory)
+        let elect = try ElectProcess(["campaign", "--config", "elect.json"], in: directory)
+        #expect(try await eventually { elect.standardOutput.contains("acquired") })
+        try write(true, "3s", directory, more: #", "verbos": true"#)
+        #expect(try await eventually { elect.standardError.contains("nothing was changed: --config: elect.json") })
+        try write(true, "4s", directory)
+        #expect(try await eventually { elect.standardError.contains("elect.json: lease-duration cannot change") })
+        #expect(!elect.standardOutput.contains("renewed"))
+        try write(true, "3s", directory)
+        #expect(try await eventually { elect.standardError.contains("changed: verbose") })
+        #expect(try await eventually { elect.standardOutput.contains("renewed") })
+        // Each of them once, and none for what else happens in the directory.
+        #expect(elect.standardError.split(separator: "\n").count { $0.contains("elect.json") } == 3)
+        elect.send(SIGTERM)
+        #expect(try await elect.exitCode() == 0)
+    }
+
+    // As Kubernetes mounts a config map.
+    @Test func aFileBehindALinkThatIsSetAnewIsReadAgain() async throws {
+        let directory = try Directory()
+        let files = FileManager.default
+        for (version, verbose) in [("..1", false), ("..2", true)] {
+            try files.createDirectory(at: directory.url.appending(path: version), withIntermediateDirectories: true)
+            try write(verbose, "3s", directory)
+            try files.moveItem(
+                at: directory.url.appending(path: "elect.json"),
+                to: directory.url.appending(path: version + "/elect.json")
+            )
+        }
+        func link(_ name: String, to target: String) {
+            unlink(directory.url.appending(path: name + "-new").path)
+            #expect(symlink(target, directory.url.appending(path: name + "-new").path) == 0)
+            #expect(
+                rename(directory.url.appending(path: name + "-new").path, directory.url.appending(path: name).path) == 0
+            )
+        }
+        link("..data", to: "..1")
+        link("elect.json", to: "..data/elect.json")
+        let elect = try ElectProcess(["campaign", "--config", "elect.json"], in: directory)
+        #expect(try await eventually { elect.standardOutput.contains("acquired") })
+        link("..data", to: "..2")
+        #expect(try await eventually { elect.standardOutput.contains("renewed") })
+        elect.send(SIGTERM)
+        #expect(try await elect.exitCode() == 0)
     }
 
     @Test func withoutAFileSIGHUPEndsACampaign() async throws {

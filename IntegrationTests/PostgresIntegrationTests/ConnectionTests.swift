@@ -117,6 +117,26 @@ struct ConnectionTests {
         }
     }
 
+    @Test(.needs(.postgres, .pgbouncer)) func behindATransactionPoolerNotesAreLookedForAndTold() async throws {
+        try await TestDatabase.with { database in
+            let provider = try database.provider(url: Backend.pgbouncer.url)
+            var contender = try Contender("candidate", provider)
+            contender.timeout = .seconds(1)
+            let hints = Hints(of: provider)
+            _ = try await contender.acquireSoon()
+            let (own, other) = (Notes(provider), Notes(try database.provider()))
+            try await own.write("own", "text")
+            #expect(try await eventually { hints.warnings.count == 1 })
+            let group = ProviderHint.noted(contender.group)
+            #expect(try await eventually { hints.all.contains(group) })
+            let count = hints.all.count { $0 == group }
+            try await other.write("instruction", "text")
+            #expect(try await eventually { hints.all.count { $0 == group } > count })
+            try await other.write("instruction", "another", isNews: false)
+            #expect(try await eventually { hints.all.count { $0 == group } > count + 1 })
+        }
+    }
+
     @Test(.needs(.postgres)) func statementsOfManyCallersShareAConnection() async throws {
         try await TestDatabase.with { database in
             let name = "test-\(Nonce().description.prefix(12))"

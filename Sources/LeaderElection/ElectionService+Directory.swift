@@ -13,7 +13,15 @@ extension ElectionService {
             }
         }
         switch answer {
-        case .found(let found): return DirectoryNotes(found).candidates
+        case .found(let found):
+            let listed = DirectoryNotes(found).candidates
+            guard !listed.isEmpty, let queues = notes.queues else { return listed }
+            let queue = await withCheckedContinuation { continuation in
+                queues.assumeIsolated { lane in
+                    lane.submit(group, timeout: timing.attemptTimeout) { continuation.resume(returning: $0) }
+                }
+            }
+            return queue.placing(listed)
         case .unknown(let error): throw ElectionError.wrapping(error)
         }
     }
@@ -75,6 +83,9 @@ extension ElectionService {
     }
 
     func moveInDirectory(at moment: Moment) {
+        // Whoever stands down, from now on or no longer, says so without being asked.
+        let isEligible = machine.isEligible(at: moment.now)
+        perform(directory?.changed(isEligible: isEligible, health: fitness?.score, at: moment.now) ?? [])
         let position: DirectoryMachine.Position =
             if let term = machine.term { .leading(term: term) } else if let nonce = machine.waitingNonce {
                 .waiting(nonce)
@@ -88,8 +99,9 @@ extension ElectionService {
 
     /// Tells others whether this candidate would lead, and how well it is.
     func tellHealth() {
-        let isEligible = !machine.isSuspended
-        perform(directory?.changed(isEligible: isEligible, health: fitness?.score, at: clock.now) ?? [])
+        let now = clock.now
+        let isEligible = machine.isEligible(at: now)
+        perform(directory?.changed(isEligible: isEligible, health: fitness?.score, at: now) ?? [])
         rearmDirectory()
     }
 

@@ -7,6 +7,7 @@ struct PostgresNoteQueries: Sendable {
     let remove: PostgresStatement
     let read: PostgresStatement
     let sweep: PostgresStatement
+    let fingerprints: PostgresStatement
 
     init(_ settings: PostgresSettings) {
         let note = settings.qualified(settings.noteTable)
@@ -14,6 +15,7 @@ struct PostgresNoteQueries: Sendable {
         remove = PostgresStatement(Self.remove(note: note))
         read = PostgresStatement(Self.read(note: note))
         sweep = PostgresStatement(Self.sweep(note: note))
+        fingerprints = PostgresStatement(Self.fingerprints(note: note))
     }
 
     /// What a crash of the server undoes is written again soon, or runs out: no disk and no standby is waited for.
@@ -79,6 +81,17 @@ struct PostgresNoteQueries: Sendable {
         """
         SELECT i.n, n.key, n.note FROM unnest($1::text[]) WITH ORDINALITY AS i(grp, n)
         JOIN \(note) n ON n.grp = i.grp AND n.expires > clock_timestamp() ORDER BY i.n, n.key
+        """
+    }
+
+    // $1 groups
+    //
+    /// A number for each group that has notes, which is another one when their keys or texts are.
+    private static func fingerprints(note: String) -> String {
+        """
+        SELECT i.n, hashtextextended(string_agg(n.key || chr(31) || n.note, chr(30) ORDER BY n.key), 7306)
+        FROM unnest($1::text[]) WITH ORDINALITY AS i(grp, n)
+        JOIN \(note) n ON n.grp = i.grp AND n.expires > clock_timestamp() GROUP BY i.n
         """
     }
 

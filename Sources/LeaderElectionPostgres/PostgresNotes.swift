@@ -15,6 +15,8 @@ actor PostgresNotes {
     private var underWay = 0
     private var idleTimer: SerialThread.Timer?
     private var sweepTimer: SerialThread.Timer?
+    /// What the notes of each group came to at the last look.
+    private var fingerprints: [ElectionGroup: Int64] = [:]
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { SerialThread.engine.asUnownedSerialExecutor() }
 
@@ -81,6 +83,37 @@ actor PostgresNotes {
             }
             return notes.map { .found($0) }
         }
+    }
+
+    // MARK: - Where nothing is pushed
+
+    /// Looks, with one statement, which of these groups have other notes than at the last look, and tells of each.
+    func look(at groups: [ElectionGroup], _ tell: @escaping @Sendable (ElectionGroup) -> Void) {
+        // Who has no use for notes must not be the one that makes their table.
+        guard lastUse > .distantPast, !groups.isEmpty else { return }
+        lastUse = .now
+        watchForIdleness()
+        var parameters = PostgresParameters()
+        parameters.add(texts: groups.map(\.name))
+        let statement = queries.fingerprints.with(parameters)
+        let timeout = timeout
+        link.assumeIsolated { link in
+            link.run({ _ in statement }, timeout: timeout) { [weak self] outcome in
+                guard case .success(let reply) = outcome else { return }
+                var found: [ElectionGroup: Int64] = [:]
+                for row in 0..<reply.result.rowCount {
+                    let index = Int(reply.result.integer(row, 0) ?? 0) - 1
+                    if groups.indices.contains(index) { found[groups[index]] = reply.result.integer(row, 1) }
+                }
+                self?.assumeIsolated { $0.saw(found, of: groups, tell) }
+            }
+        }
+    }
+
+    private func saw(_ found: [ElectionGroup: Int64], of groups: [ElectionGroup], _ tell: (ElectionGroup) -> Void) {
+        let former = fingerprints
+        fingerprints = found
+        for group in groups where found[group] != former[group] { tell(group) }
     }
 
     // MARK: - The connection

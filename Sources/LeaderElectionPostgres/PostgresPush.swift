@@ -22,6 +22,7 @@ actor PostgresPush {
     private var test: (number: UInt64, timer: SerialThread.Timer)?
     private var lastTest: UInt64 = 0
     private var timer: SerialThread.Timer?
+    private var lookTimer: SerialThread.Timer?
     /// How many processes listen, and how many groups are alive, as they were counted last.
     private var listeners = 0
     private var livingGroups = 0
@@ -30,6 +31,8 @@ actor PostgresPush {
 
     private static let pauseBetweenProbes = Duration.seconds(15)
     private static let pauseAfterFailedTest = Duration.seconds(300)
+    /// How often notes are looked for of which nobody tells: what an operator asks for should not take long.
+    private static let pauseBetweenLooks = Duration.seconds(3)
 
     init(_ store: PostgresStore, _ opener: PostgresOpener, testChannel: SQLName) {
         self.store = store
@@ -52,6 +55,8 @@ actor PostgresPush {
     func shutDown() {
         isWanted = false
         timer?.cancel()
+        lookTimer?.cancel()
+        lookTimer = nil
         test?.timer.cancel()
         link?.assumeIsolated { $0.close() }
         link = nil
@@ -192,6 +197,7 @@ actor PostgresPush {
             }
         }
         openLater(at: .now + Self.pauseAfterFailedTest * Double.random(in: 0.9...1.1))
+        lookForNotesLater()
         guard !isDegraded else { return }
         isDegraded = true
         let warning = ElectionError(
@@ -201,6 +207,24 @@ actor PostgresPush {
                 + "directly, or through a pooler in session mode"
         )
         store?.assumeIsolated { $0.warn(warning) }
+    }
+
+    /// Leases have their own clocks; but a leader that hears of no note would not know what it is asked to do.
+    private func lookForNotesLater() {
+        guard lookTimer == nil else { return }
+        let pause = Self.pauseBetweenLooks * Double.random(in: 0.9...1.1)
+        lookTimer = SerialThread.engine.schedule(at: .now + pause) { [weak self] in
+            self?.assumeIsolated { $0.lookForNotes() }
+        }
+    }
+
+    private func lookForNotes() {
+        lookTimer = nil
+        guard isStillWanted, isDegraded, let store else { return }
+        let groups = store.assumeIsolated { Array($0.groups) }
+        let subscribers = subscribers
+        store.notes.assumeIsolated { $0.look(at: groups) { subscribers.send(.noted($0)) } }
+        lookForNotesLater()
     }
 
     // MARK: - Whether the connection is still there, and who else is

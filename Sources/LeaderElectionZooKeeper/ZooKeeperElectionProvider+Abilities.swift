@@ -28,6 +28,14 @@ extension ZooKeeperElectionProvider: NoteKeepingProvider {
     }
 }
 
+/// Candidates stand in line: the order of the nodes' numbers.
+extension ZooKeeperElectionProvider: QueueingProvider {
+    /// Reads from the server that this session is connected to: one request a group.
+    public func queues(of groups: [ElectionGroup]) async throws -> [QueueAnswer] {
+        await store.queues(of: groups)
+    }
+}
+
 /// A lease moves by making the heir the first one of the queue.
 extension ZooKeeperElectionProvider: TransferringProvider {
     /// Deletes the leader's node, and those of our candidates before the heir, in one `multi` that checks the heir's.

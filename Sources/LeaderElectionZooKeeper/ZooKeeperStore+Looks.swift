@@ -282,6 +282,22 @@ extension ZooKeeperStore {
 
     // MARK: - Reading
 
+    func queues(of groups: [ElectionGroup]) async -> [QueueAnswer] {
+        await answering(groups, timeout: { _ in .seconds(2) }, unknown: { .unknown($0) }) { batch in
+            for (index, group) in groups.enumerated() {
+                self.send(.children(self.settings.path(group), watch: nil)) { reply in
+                    switch reply.code {
+                    case ZooKeeperCode.ok, ZooKeeperCode.noNode:
+                        batch.settle(index, .found(Contender.queue(reply.children ?? []).map(\.nonce)))
+                    default:
+                        let error = self.settings.failure(reply.code, "reading the queue", group: group)
+                        batch.settle(index, .unknown(error))
+                    }
+                }
+            }
+        }
+    }
+
     /// Who is first; with a watch, for somebody who only looks on.
     func readHolder(_ group: ElectionGroup, _ attempt: Int = 0, _ answer: @escaping (HolderAnswer) -> Void) {
         let isWatching = !subscribers.isEmpty && groups[group] == nil

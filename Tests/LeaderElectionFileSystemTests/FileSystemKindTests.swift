@@ -71,4 +71,31 @@ internal import Testing
         _ = try await contender.acquire(group).granted()
         #expect(contender.provider.warnings.isEmpty)
     }
+
+    @Test func theDoctorIsToldWhatTheKindMeans() async throws {
+        #expect(FileSystemKind.local("ext4").finding.isFine)
+        #expect(!FileSystemKind.overlay.finding.isFine)
+        #expect(FileSystemKind.network("nfs").finding.seen.contains("nfs"))
+        #expect(!FileSystemKind.network("nfs").finding.isFine)
+        // Of a directory that is only made later, what it will be on.
+        let provider = try FileSystemElectionProvider(directory: "/proc/none/of/this")
+        let findings = try await provider.examine()
+        #expect(findings.first?.check == "filesystem")
+    }
+
+    #if os(Linux)
+    @Test func watchesThatRunOutAreFound() throws {
+        #expect(InotifyUse(instancesAllowed: 128, instancesUsed: 3, watchesAllowed: 8192).finding.isFine)
+        #expect(!InotifyUse(instancesAllowed: 128, instancesUsed: 125, watchesAllowed: 8192).finding.isFine)
+        #expect(!InotifyUse(instancesAllowed: 128, instancesUsed: 3, watchesAllowed: 8).finding.isFine)
+        let before = try #require(InotifyUse.now())
+        #expect(before.instancesAllowed > 0 && before.watchesAllowed > 0)
+        let watchers = try (0..<20).map { _ in
+            try DirectoryWatcher(directory: "/", interest: [.createdOrMovedIn]) { _ in }
+        }
+        // Others come and go meanwhile; not so many of them.
+        #expect(try #require(InotifyUse.now()).instancesUsed >= before.instancesUsed + 5)
+        withExtendedLifetime(watchers) {}
+    }
+    #endif
 }

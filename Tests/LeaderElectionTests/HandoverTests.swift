@@ -153,6 +153,30 @@ import Testing
         }
     }
 
+    @Test func whoStandsDownIsNeitherChosenNorPreferred() async throws {
+        let first = try harness.service("first") { $0.priority = 5 }
+        let second = try harness.service("second")
+        let asking = try ElectionOperator(group: "group", provider: harness.provider(), clock: harness.clock)
+        try await harness.steadily {
+            try await withElection(first) { first in
+                _ = try await first.waitForLeadership()
+                try await withElection(second) { second in
+                    _ = try await listed("second", by: first)
+                    try await asking.resign(standingDownFor: .seconds(40))
+                    let resigned = harness.clock.now
+                    let between = try await second.waitForLeadership()
+                    #expect(try await !listed("first", by: second).isEligible)
+                    let error = await #expect(throws: ElectionError.self) { try await asking.transfer(to: "first") }
+                    #expect(error?.message.contains("stands down") == true)
+                    #expect(between.isValid)
+                    // Its time is over, and its priority counts again.
+                    let last = try await first.waitForLeadership()
+                    #expect(last.term > between.term && harness.clock.now - resigned > .seconds(35))
+                }
+            }
+        }
+    }
+
     @Test func anOperatorHandsOver() async throws {
         let (first, second) = (try harness.service("first"), try harness.service("second"))
         let asking = try ElectionOperator(group: "group", provider: harness.provider(), clock: harness.clock)

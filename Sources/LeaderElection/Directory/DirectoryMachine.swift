@@ -354,7 +354,8 @@ struct DirectoryMachine: Sendable {
 
     private static func refusal(_ heir: String, isListed: Bool, of candidates: [ListedCandidate]) -> ElectionError {
         guard !isListed else {
-            return ElectionError(.transferRefused, "\"\(heir)\" takes no leadership now: it is suspended or unhealthy")
+            let why = "it is suspended, unhealthy, or stands down"
+            return ElectionError(.transferRefused, "\"\(heir)\" takes no leadership now: \(why)")
         }
         let names = candidates.prefix(10).map { "\"\($0.candidate.id)\"" }.joined(separator: ", ")
         let known = candidates.isEmpty ? "nobody else does" : "these do: \(names)"

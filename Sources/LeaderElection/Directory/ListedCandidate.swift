@@ -9,12 +9,15 @@ public struct ListedCandidate: Hashable, Sendable {
     public var candidate: Candidate
     /// How much it should be preferred to others; see ``ElectionConfiguration/priority``.
     public var priority: Int
-    /// Whether it would take leadership now: false while it is suspended or unhealthy.
+    /// Whether it would take leadership now: false while it is suspended, unhealthy, or stands down.
     public var isEligible: Bool
     /// What its last health check said, from 0 to 1; nil if it has none.
     public var health: Double?
     /// Since when it waits, in milliseconds since 1970 by its own wall clock.
     public var waitingSince: Int64
+    /// How many stand before it in the store's queue, whoever leads included, so that 1 is next; nil where the store has
+    /// no queue (see ``QueueingProvider``), or the candidate does not stand in it at this moment.
+    public var position: Int?
     /// The nonce with which it asks for the lease.
     package var nonce: Nonce
     /// The offer of leadership that it is ready to take.
@@ -46,7 +49,12 @@ extension NoteKeepingProvider {
     /// - Throws: an ``ElectionError`` if the store cannot be read.
     public func candidates(in group: ElectionGroup) async throws -> [ListedCandidate] {
         switch try await notes(of: [group]).first {
-        case .found(let notes): DirectoryNotes(notes).candidates
+        case .found(let notes):
+            let listed = DirectoryNotes(notes).candidates
+            guard !listed.isEmpty, let store = self as? any QueueingProvider,
+                let queue = try? await store.queues(of: [group]).first
+            else { return listed }
+            return queue.placing(listed)
         case .unknown(let error): throw ElectionError.wrapping(error)
         case nil: throw ElectionError(.storeCorrupted, "the store gave no answer for the group", group: group.name)
         }

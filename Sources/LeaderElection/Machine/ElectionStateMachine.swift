@@ -83,6 +83,9 @@ package struct ElectionStateMachine: Sendable {
         if case .following(let following) = phase, !isStopping, !isObserver { following.nonce } else { nil }
     }
 
+    /// Whether it would keep a lease that somebody hands to it: not while it is suspended or stands down.
+    package func isEligible(at now: ElectionInstant) -> Bool { !isSuspended && now >= standDownUntil }
+
     /// Whether a term is about to end on purpose.
     package var isEnding: Bool {
         if case .leading(let leading) = phase { leading.ending != nil } else { false }

@@ -165,6 +165,8 @@ struct NoteLanes: Sendable {
     let writes: CallLane<NoteRequest, NoteAnswer>
     let removals: CallLane<NoteRemoval, NoteAnswer>
     let readings: CallLane<ElectionGroup, NotesAnswer>
+    /// Nil if nobody stands in line in the store.
+    let queues: CallLane<ElectionGroup, QueueAnswer>?
 
     init(
         provider: any NoteKeepingProvider,
@@ -180,6 +182,11 @@ struct NoteLanes: Sendable {
         }
         readings = CallLane(executor: executor, clock: clock, maximumBatch: maximumBatch, unknown: { .unknown($0) }) {
             try await provider.notes(of: $0)
+        }
+        queues = (provider as? any QueueingProvider).map { provider in
+            CallLane(executor: executor, clock: clock, maximumBatch: maximumBatch, unknown: { .unknown($0) }) {
+                try await provider.queues(of: $0)
+            }
         }
     }
 }

@@ -4,6 +4,8 @@ internal import LeaderElection
 
 /// What stands behind a provider: servers that act as one, or a quorum of independent ones.
 protocol RedisElection: Sendable {
+    /// The keys of each server that takes part.
+    var stores: [RedisLeaseStore] { get }
     func acquire(_ requests: [AcquireRequest], until deadline: ElectionInstant) async throws -> [AcquireAnswer]
     func renew(_ requests: [RenewRequest], until deadline: ElectionInstant) async throws -> [RenewAnswer]
     func release(_ requests: [ReleaseRequest], until deadline: ElectionInstant) async throws -> [ReleaseAnswer]

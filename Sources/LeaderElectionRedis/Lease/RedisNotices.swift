@@ -36,13 +36,7 @@ final class RedisNotices: Sendable {
 
     func inspected(_ info: RedisServerInfo, options: RedisProviderOptions) {
         let place = info.address
-        var eviction: String?
-        if let policy = info.maxMemoryPolicy, policy != "noeviction" {
-            eviction =
-                "the server \(place) may throw leases away when its memory is full (maxmemory-policy \(policy)); "
-                + "set it to noeviction, or use a server of its own for elections"
-        }
-        report("eviction \(place)", eviction.map { ElectionError(.storeUnsuitable, $0) })
+        report("eviction \(place)", Self.eviction(info).map { ElectionError(.storeUnsuitable, $0) })
         if info.isAppendOnly == false, !isTold("persistence \(place)") {
             note(
                 "persistence \(place)",
@@ -150,6 +144,13 @@ final class RedisNotices: Sendable {
             return state.told.removeValue(forKey: "member \(name)") != nil
         }
         if wasTold { logger?.info("the server \(name) of the quorum is back") }
+    }
+
+    /// What the server may do to leases when its memory is full; nil if nothing.
+    static func eviction(_ info: RedisServerInfo) -> String? {
+        guard let policy = info.maxMemoryPolicy, policy != "noeviction" else { return nil }
+        return "the server \(info.address) may throw leases away when its memory is full (maxmemory-policy \(policy)); "
+            + "set it to noeviction, or use a server of its own for elections"
     }
 
     /// Why nothing is granted for a while.

@@ -20,6 +20,7 @@ final class RedisQuorum: RedisElection {
     }
 
     let members: [QuorumMember]
+    var stores: [RedisLeaseStore] { members.map(\.store) }
     private let shared: RedisLeaseStore.Shared
     private let listeners: QuorumHints
     private let held = Mutex<[ElectionGroup: Held]>([:])

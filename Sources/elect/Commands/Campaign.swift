@@ -19,8 +19,9 @@ struct Campaign: AsyncParsableCommand {
             Never gives up on a store that is away, not at the start either: it says so once for each cause and keeps
             trying. Ends with 0 after it has given its leases back.
 
-            With --config, SIGHUP reads the file again: events and verbose change at once. If anything else has
-            changed, nothing is applied and the options are named that need a restart. Without --config SIGHUP ends it.
+            With --config, the file is read again when it changes, and on SIGHUP: events and verbose change at once. If
+            anything else has changed, nothing is applied and the options are named that need a restart. Without
+            --config SIGHUP ends it.
 
             EXAMPLES
               elect campaign --provider file:///tmp/demo --group billing
@@ -68,7 +69,9 @@ struct Campaign: AsyncParsableCommand {
         runner.onStopSignal { number, _ in
             if number == SIGHUP, let reload { reload.run() } else { runner.stop() }
         }
+        let watch = reload?.follow()
         try await StatusPage.serve(page, of: runner.services) { try await runner.run() }
+        withExtendedLifetime(watch) {}
     }
 
     private func groupNames(_ settings: Settings) throws -> [String] {

@@ -7,10 +7,10 @@ internal import Logging
 
 struct Doctor: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Check a store by using it: reach, rights, exclusion, terms, push, latency.",
+        abstract: "Check a store by using it: reach, rights, exclusion, terms, push, latency, clock, and its settings.",
         discussion: """
             Leads a group of its own, elect-doctor, for a moment, as two candidates; a store that never forgets a term
-            keeps its record. Ends with 0 if nothing was found, with 1 on a finding, with 69 if the store is unavailable.
+            keeps its record. Takes some seconds, to see whether the store's clock runs at the same rate as this one. Ends with 0 if nothing was found, with 1 on a finding, with 69 if the store is unavailable.
 
             EXAMPLES
               elect doctor --provider postgres://app@db.internal/app --lease-duration 3s
@@ -35,7 +35,11 @@ struct Doctor: AsyncParsableCommand {
         // In another process in real life; a store in memory is only seen from where it is.
         let second =
             url.store == .memory ? first : try url.provider(readOnly: false, logger: .forCommand(verbose: false))
-        let findings = try await StoreExamination(first, second, lease: lease).findings()
+        let bound = try CommandFailure.translating {
+            try settings.with([:]).fraction("clock-drift-bound", in: 0...0.05)
+        }
+        var findings = try await StoreExamination(first, second, lease: lease, driftBound: bound).findings()
+        if case .zookeeper(let url) = url.store { findings += await Ensemble(url: url).findings() }
         for finding in findings { Output.line(isJSON ? finding.json.description : Output.printable(finding.text)) }
         if findings.contains(where: { !$0.isFine }) { throw ExitCode(1) }
     }

@@ -20,8 +20,10 @@ struct OperatorOptions: ParsableArguments {
     /// What an operator asked for, as it came out.
     struct Outcome {
         var text: String
-        var term: Int64
-        var leader: String?
+        /// The term that has ended, where nobody knows who leads next.
+        var endedTerm: Int64?
+        /// Who leads now.
+        var leader: Leader?
     }
 
     /// - Parameter ask: given the operator, the settings, and how long to wait.
@@ -49,15 +51,11 @@ struct OperatorOptions: ParsableArguments {
     private static func json(_ outcome: Outcome, group: String) -> String {
         var line = JSONLine()
         line.add("group", group)
-        line.add("ended_term", outcome.term)
-        line.add("leader", outcome.leader)
+        if let term = outcome.endedTerm { line.add("ended_term", term) }
+        if let leader = outcome.leader {
+            line.add("leader", leader.id)
+            line.add("term", leader.term)
+        }
         return line.description
-    }
-}
-
-extension Settings {
-    /// How long a leader that is asked to go leaves leadership to others.
-    func standingDown(_ given: String?) throws -> Duration {
-        try duration("stand-down", given, mayBeZero: true) ?? .seconds(10)
     }
 }

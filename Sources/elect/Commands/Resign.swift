@@ -3,7 +3,7 @@
 internal import ArgumentParser
 internal import LeaderElection
 
-struct Resign: AsyncParsableCommand {
+struct Resign: StandDownCommand {
     static let configuration = CommandConfiguration(
         abstract: "Have the present leader end its term in an orderly way.",
         discussion: """
@@ -19,18 +19,15 @@ struct Resign: AsyncParsableCommand {
 
     @OptionGroup var options: OperatorOptions
 
-    @Option(help: ArgumentHelp("How long the leader leaves leadership to others. Default 10s.", valueName: "time"))
+    @Option(help: Self.standDownHelp)
     var standDown: String?
 
     func run() async throws {
-        try await options.run { asking, settings, timeout in
-            let term = try await asking.resign(standingDownFor: settings.standingDown(standDown), within: timeout)
-            return .init(text: "term \(term) has ended", term: term, leader: nil)
-        }
+        try await end { try await $0.resign(standingDownFor: $1, within: $2) }
     }
 }
 
-struct Evict: AsyncParsableCommand {
+struct Evict: StandDownCommand {
     static let configuration = CommandConfiguration(
         abstract: "Have the present leader give its term up at once.",
         discussion: """
@@ -45,13 +42,33 @@ struct Evict: AsyncParsableCommand {
 
     @OptionGroup var options: OperatorOptions
 
-    @Option(help: ArgumentHelp("How long the leader leaves leadership to others. Default 10s.", valueName: "time"))
+    @Option(help: Self.standDownHelp)
     var standDown: String?
 
     func run() async throws {
+        try await end { try await $0.evict(standingDownFor: $1, within: $2) }
+    }
+}
+
+/// A command that ends the present term without naming the next leader.
+///
+/// Not a group of options of its own: each level of groups multiplies the time in which a command line is parsed.
+protocol StandDownCommand: AsyncParsableCommand {
+    var options: OperatorOptions { get }
+    var standDown: String? { get }
+}
+
+extension StandDownCommand {
+    static var standDownHelp: ArgumentHelp {
+        ArgumentHelp("How long the leader leaves leadership to others. Default 10s.", valueName: "time")
+    }
+
+    /// - Parameter end: ends the term and returns it, given how long to stand down and how long to wait.
+    func end(_ end: (ElectionOperator, Duration, Duration) async throws -> Int64) async throws {
         try await options.run { asking, settings, timeout in
-            let term = try await asking.evict(standingDownFor: settings.standingDown(standDown), within: timeout)
-            return .init(text: "term \(term) has ended", term: term, leader: nil)
+            let time = try settings.duration("stand-down", standDown, mayBeZero: true) ?? .seconds(10)
+            let term = try await end(asking, time, timeout)
+            return .init(text: "term \(term) has ended", endedTerm: term)
         }
     }
 }

@@ -88,12 +88,14 @@ struct Status: AsyncParsableCommand {
         line.add("eligible", listed.isEligible)
         if let health = listed.health { line.add("health", health) }
         line.add("waiting_since_ms", listed.waitingSince)
+        if let position = listed.position { line.add("position", Int64(position)) }
         line.add("metadata", listed.candidate.metadata)
         return line
     }
 
     private static func text(_ listed: ListedCandidate) -> String {
         var notes: [String] = []
+        if let position = listed.position { notes.append("number \(position) in line") }
         if listed.priority != 0 { notes.append("priority \(listed.priority)") }
         if let health = listed.health { notes.append("health \(health)") }
         if !listed.isEligible { notes.append("takes no leadership now") }

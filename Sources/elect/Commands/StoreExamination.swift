@@ -13,16 +13,25 @@ struct StoreExamination {
     /// Fewer round trips than this in a lease are too few for retries (p99 against T).
     private static var tripsPerLease: Int { 20 }
 
-    private let leader: any ElectionProvider
+    let leader: any ElectionProvider
     private let waiting: any ElectionProvider
-    private let lease: Duration
+    let lease: Duration
+    /// How far the store's clock may run faster or slower than ours.
+    let driftBound: Double
     private let candidates = ["leader", "waiting"].map {
         Candidate(id: "elect-doctor (\($0))", incarnation: Nonce(), metadata: [:])
     }
     private let hints = Hints()
 
-    init(_ leader: any ElectionProvider, _ waiting: any ElectionProvider, lease: Duration) {
+    /// - Parameter driftBound: how far clocks may differ in rate; nil for the standard.
+    init(
+        _ leader: any ElectionProvider,
+        _ waiting: any ElectionProvider,
+        lease: Duration,
+        driftBound: Double? = nil
+    ) {
         (self.leader, self.waiting, self.lease) = (leader, waiting, lease)
+        self.driftBound = driftBound ?? ElectionConfiguration.standard.clockDriftBound
     }
 
     /// Everything in order; ends early where the rest makes no sense.
@@ -42,8 +51,10 @@ struct StoreExamination {
             ]
         }
         let start = ElectionInstant.now
-        _ = try await Status.holder(of: group, leader)
+        if let error = try await unsuitability(group) { return [refused("reach", error)] }
         var findings = [reach(ElectionInstant.now - start), guarantees]
+        findings += await settings()
+        let clock = await clockReading()
         let subscriptions = [leader, waiting].compactMap { ($0 as? any PushingProvider)?.hints(hints.receive) }
         defer { for subscription in subscriptions { subscription.cancel() } }
         do {
@@ -51,7 +62,10 @@ struct StoreExamination {
         } catch let finding as Stop {
             findings.append(finding.finding)
         }
-        findings += hints.warnings.map { warning in
+        if let clock { findings += await clockFindings(since: clock) }
+        // What the store's own examination has told already, and better, is not repeated.
+        let seen = Set(findings.map(\.seen))
+        findings += hints.warnings.filter { !seen.contains($0.message) }.map { warning in
             .trouble(
                 "warning",
                 warning.message,
@@ -86,6 +100,7 @@ struct StoreExamination {
         let term = try await acquire(group, nonce)
         var findings: [StoreFinding] = []
         do {
+            if let noted = await notes(of: group) { findings.append(noted) }
             findings.append(try await times(of: group, nonce, term))
             let other = Nonce()
             findings.append(try await refusal(group, other))
@@ -123,7 +138,7 @@ struct StoreExamination {
             let error = ElectionError.wrapping(error)
             // Some stores can be read without being there.
             if [.storeUnavailable, .timedOut].contains(error.code) { throw CommandFailure.unavailable(error.message) }
-            throw Stop(finding: refused("rights", error))
+            throw Stop(finding: refused(error.code == .invalidConfiguration ? "lease" : "rights", error))
         }
     }
 
@@ -263,11 +278,18 @@ struct StoreExamination {
     }
 
     private func refused(_ check: String, _ error: any Error) -> StoreFinding {
-        .trouble(
+        let error = ElectionError.wrapping(error)
+        let remedy =
+            switch error.code {
+            case .storeRefused: "give this user the rights that the message names"
+            case .storeUnavailable, .timedOut: "see whether the store is overloaded, or its network"
+            default: "do what the message says"
+            }
+        return .trouble(
             check,
-            ElectionError.wrapping(error).message,
-            why: "candidates can read the store but not lead over it",
-            remedy: "give this user the rights that the message names, then run the doctor again"
+            error.message,
+            why: "nobody can lead over this store as it is",
+            remedy: remedy + ", then run the doctor again"
         )
     }
 

@@ -30,7 +30,7 @@ struct Transfer: AsyncParsableCommand {
                 )
             }
             let leader = try await asking.transfer(to: heir.texts[0], within: timeout)
-            return .init(text: "\(leader.id) leads in term \(leader.term)", term: leader.term, leader: leader.id)
+            return .init(text: "\(leader.id) leads in term \(leader.term)", leader: leader)
         }
     }
 }

@@ -57,20 +57,26 @@ struct EventPrinter: Sendable {
     }
 
     /// Tells who waits for leadership, the next to be chosen first.
-    func print(waiting candidates: [String], in group: ElectionGroup) {
+    func print(waiting candidates: [ListedCandidate], in group: ElectionGroup) {
         switch format {
         case .json:
             var line = JSONLine()
             line.add("event", "candidates")
             line.add("group", group.name)
-            line.add("candidates", candidates)
+            line.add("candidates", candidates.map(\.candidate.id))
+            // In the same order, where the store has a queue at all.
+            if candidates.contains(where: { $0.position != nil }) { line.add("positions", candidates.map(\.position)) }
             line.add("t_ns", ElectionInstant.now.nanoseconds)
             _ = Output.writeLine(line.description, to: descriptor)
         case .text:
-            let names = candidates.isEmpty ? "nobody" : candidates.map { Output.printable($0) }.joined(separator: ", ")
+            let names = candidates.map { listed in
+                let place = listed.position.map { " (number \($0) in line)" } ?? ""
+                return Output.printable(listed.candidate.id) + place
+            }
             let name = "waiting".padded(to: 9)
             _ = Output.writeLine(
-                "\(Self.timeOfDay())  \(name)  \(Output.printable(group.name))  \(names)",
+                "\(Self.timeOfDay())  \(name)  \(Output.printable(group.name))  "
+                    + (names.isEmpty ? "nobody" : names.joined(separator: ", ")),
                 to: descriptor
             )
         }

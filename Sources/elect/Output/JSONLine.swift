@@ -32,6 +32,10 @@ struct JSONLine: Sendable {
         addRaw(key, "[" + values.map(Self.quote).joined(separator: ",") + "]")
     }
 
+    mutating func add(_ key: String, _ values: [Int?]) {
+        addRaw(key, "[" + values.map { $0.map(String.init) ?? "null" }.joined(separator: ",") + "]")
+    }
+
     mutating func add(_ key: String, _ values: [JSONLine]) {
         addRaw(key, "[" + values.map(\.description).joined(separator: ",") + "]")
     }

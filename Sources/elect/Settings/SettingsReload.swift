@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: MIT
 
+internal import ElectionFiles
 internal import Synchronization
 
+#if canImport(FoundationEssentials)
+internal import FoundationEssentials
+#else
+internal import Foundation
+#endif
+
 /// Reads the file of options again while a command runs, and applies what can change: how events are told.
+///
+/// It does so when it is asked to, and when the file has changed.
 ///
 /// Everything else is part of leases that are held already, or of the connection to the store.
 final class SettingsReload: Sendable {
@@ -13,6 +22,8 @@ final class SettingsReload: Sendable {
     private let arguments: [String]
     private let printer: EventPrinter
     private let current: Mutex<Settings>
+    /// What the file held when it was read last; nil if it could not be read.
+    private let content: Mutex<Data?>
 
     /// Nil if there is no file to read.
     convenience init?(_ settings: Settings, _ printer: EventPrinter) {
@@ -26,10 +37,34 @@ final class SettingsReload: Sendable {
         self.environment = environment
         self.arguments = arguments
         current = Mutex(settings)
+        content = Mutex(Self.content(of: path))
     }
+
+    /// Has the file read again whenever it changes, for as long as the result is kept; nil, with a word, if it cannot be.
+    func follow() -> SettingsWatch? {
+        do throws(FileError) {
+            return try SettingsWatch(path) { [path] in
+                Output.complain("the directory of \(path) is gone; after a change of the file send SIGHUP")
+            } changed: { [weak self] in
+                self?.runIfChanged()
+            }
+        } catch {
+            Output.complain("\(path) cannot be watched (\(error)); after a change of it send SIGHUP")
+            return nil
+        }
+    }
+
+    /// As ``run()``, if the file holds other bytes than when it was read last.
+    func runIfChanged() {
+        let fresh = Self.content(of: path)
+        if content.withLock({ $0 != fresh }) { run() }
+    }
+
+    private static func content(of path: String) -> Data? { try? Data(contentsOf: URL(filePath: path)) }
 
     /// Reads and applies, or says on standard error why not.
     func run() {
+        content.withLock { $0 = Self.content(of: path) }
         do {
             Output.note("elect: \(try apply())")
         } catch let failure as CommandFailure {
@@ -44,8 +79,12 @@ final class SettingsReload: Sendable {
     /// - Returns: what was done.
     /// - Throws: what is wrong with the file, or which options need a restart. Values are not named, they may be secret.
     func apply() throws -> String {
+        try current.withLock { try apply(to: &$0) }
+    }
+
+    private func apply(to current: inout Settings) throws -> String {
         let fresh = try Settings(config: path, environment: environment)
-        let old = current.withLock { $0 }
+        let old = current
         let changed = Settings.names.filter { name in
             !isGiven(name) && fresh.find(name, [])?.texts != old.find(name, [])?.texts
         }
@@ -61,7 +100,7 @@ final class SettingsReload: Sendable {
             format: isGiven("events") ? printer.format : format ?? .text,
             verbose: isGiven("verbose") ? printer.verbose : verbose
         )
-        current.withLock { $0 = fresh }
+        current = fresh
         return changed.isEmpty
             ? "read \(path) again; nothing in it has changed"
             : "read \(path) again; changed: \(changed.joined(separator: ", "))"
