@@ -33,6 +33,10 @@ struct SessionTests {
                 )
             )
         }
+        // A leader listens for news, whose place is made by a write of its own.
+        try await soon("the place for news") {
+            try await agent.call("GET", "kv/\(agent.prefix.dropLast()).news/").status == 200
+        }
         proxy.watch(for: "PUT /v1/")
         proxy.watch(for: "session/create")
         for answer in try await provider.renew(renewals) {

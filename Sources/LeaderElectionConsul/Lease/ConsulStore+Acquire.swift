@@ -178,8 +178,9 @@ extension ConsulStore {
                 held.remove(request.group, nonce: request.nonce)
                 return .unknown(Self.sessionEnded)
             }
-            // Consul counts from when the session was renewed, whoever asked from when it did.
-            let age = max(.zero, start - proven.provenAt)
+            // Consul counts from when the session was renewed, whoever asked from when it did. A little more than that is
+            // taken off, because of a shorter lease less is taken off for the drift of clocks.
+            let age = max(.zero, start - proven.provenAt) * 1.06
             return .granted(term: term, leaseDuration: request.leaseDuration - age)
         } catch {
             return .unknown(error)
