@@ -64,6 +64,27 @@ struct NoteTests {
     }
 
     @Test
+    func whoeverWaitsKnowsHowManyWaitWithIt() async throws {
+        let leader = try Asker(try agent.provider(), "group", "leader")
+        let term = try await leader.termSoon()
+        let writer = try agent.provider()
+        for number in 0..<10 { try await write(writer, note("text", "c-\(number)", isNews: false)) }
+        let provider = try agent.provider()
+        let hints = Hints(provider)
+        try await soon("the watch") { provider.store.watch.isCurrent }
+        try await write(provider, note("text", "own", isNews: false))
+        _ = try await leader.release(term)
+        try await soon("the hint") { hints.all.contains(.freed(leader.request.group, listeners: 11)) }
+        try await write(writer, note("text", "c-10", isNews: false))
+        #expect(try await texts(provider).count == 12)
+        _ = try await leader.release(try await leader.termSoon())
+        try await soon("the hint") { hints.all.contains(.freed(leader.request.group, listeners: 12)) }
+        _ = try await provider.remove([NoteRemoval(group: leader.request.group, key: "own", timeout: .seconds(5))])
+        _ = try await leader.release(try await leader.termSoon())
+        try await soon("the hint") { hints.all.contains(.freed(leader.request.group, listeners: 1)) }
+    }
+
+    @Test
     func newsThatAreRepeatedAreNewsNoMore() async throws {
         let provider = try agent.provider()
         try await write(provider, note("text"))

@@ -33,6 +33,10 @@ struct SessionTests {
                 )
             )
         }
+        // A leader listens for news, whose place is made by a write of its own.
+        try await soon("the place for news") {
+            try await agent.call("GET", "kv/\(agent.prefix.dropLast()).news/").status == 200
+        }
         proxy.watch(for: "PUT /v1/")
         proxy.watch(for: "session/create")
         for answer in try await provider.renew(renewals) {
@@ -40,6 +44,44 @@ struct SessionTests {
         }
         #expect(proxy.occurrences(of: "PUT /v1/") == 1)
         #expect(proxy.occurrences(of: "session/create") == 0)
+    }
+
+    @Test
+    func connectionsAreKeptAndUsedAgain() async throws {
+        let proxy = try FaultProxy(to: NetworkAddress.all(in: agent.url)[0].port)
+        defer { proxy.close() }
+        let asker = try Asker(try agent.provider(port: proxy.port))
+        for _ in 0..<20 {
+            let term = try await asker.termSoon()
+            guard case .renewed = try await asker.renew(term) else { throw NotInTime(what: "the renewal") }
+            guard case .released = try await asker.release(term) else { throw NotInTime(what: "the release") }
+        }
+        #expect(proxy.counters.connections <= 4)
+    }
+
+    /// A session that was renewed while its process waited is enough for a lease that is so much shorter.
+    @Test
+    func whoeverTakesOverSendsOneRequest() async throws {
+        let proxy = try FaultProxy(to: NetworkAddress.all(in: agent.url)[0].port)
+        defer { proxy.close() }
+        let leader = try Asker(try agent.provider(), "group", "leader")
+        let term = try await leader.termSoon()
+        let provider = try agent.provider(port: proxy.port)
+        let hints = Hints(provider)
+        let other = try Asker(provider, "group", "other")
+        #expect(try await other.holder() == "leader")
+        try await soon("the session and the watch") {
+            provider.store.sessions.current(.seconds(10)) != nil && hints.all.contains(.resync)
+        }
+        _ = try await leader.release(term)
+        try await soon("the hint") { hints.all.contains(.freed(other.request.group, listeners: 1)) }
+        proxy.watch(for: "PUT /v1/")
+        let proven = try #require(provider.store.sessions.current(.seconds(10))?.provenAt)
+        let sent = ElectionInstant.now
+        guard case .granted(_, let lease) = try await other.ask() else { throw NotInTime(what: "the grant") }
+        #expect(proxy.occurrences(of: "PUT /v1/") == 1)
+        #expect(sent + lease <= proven + .seconds(10), "no longer than the session is certain to live")
+        #expect(lease > .seconds(5))
     }
 
     @Test

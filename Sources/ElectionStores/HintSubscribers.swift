@@ -15,21 +15,30 @@ package final class HintSubscribers: Sendable {
         for receive in receivers.withLock({ Array($0.values) }) { receive(hint) }
     }
 
-    package func add(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> Subscription {
-        let subscription = Subscription(self)
+    /// - Parameter ended: called once, when the subscription was cancelled or let go; ``isEmpty`` knows of it by then.
+    package func add(
+        _ receive: @escaping @Sendable (ProviderHint) -> Void,
+        ended: @escaping @Sendable () -> Void = {}
+    ) -> Subscription {
+        let subscription = Subscription(self, ended)
         receivers.withLock { $0[ObjectIdentifier(subscription)] = receive }
         return subscription
     }
 
     package final class Subscription: HintSubscription {
         private let subscribers: HintSubscribers
+        private let ended: @Sendable () -> Void
 
-        fileprivate init(_ subscribers: HintSubscribers) { self.subscribers = subscribers }
+        fileprivate init(_ subscribers: HintSubscribers, _ ended: @escaping @Sendable () -> Void) {
+            self.subscribers = subscribers
+            self.ended = ended
+        }
 
         deinit { cancel() }
 
         package func cancel() {
-            subscribers.receivers.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(self)) }
+            let receive = subscribers.receivers.withLock { $0.removeValue(forKey: ObjectIdentifier(self)) }
+            if receive != nil { ended() }
         }
     }
 }

@@ -193,14 +193,25 @@ import Testing
         let value = record(nonce, lockDelay: .zero).encoded
         func settle(_ index: UInt64, _ entry: KVEntry?) -> [ElectionGroup] {
             let held = HeldLeases()
-            held[group] = HeldLease(nonce: nonce, term: 7, index: 7, session: Self.own, record: nil)
-            return held.settle(at: index) { _ in entry }
+            held[group] = HeldLease(nonce: nonce, term: 7, index: 7, keeper: .session(Self.own))
+            return held.settle(at: index) { _ in entry.map { SeenKey($0, at: .now) } }
         }
         #expect(settle(6, nil) == [], "read before it was written")
         #expect(settle(7, entry(value, session: Self.own)) == [])
         #expect(settle(8, nil) == [group], "deleted")
         #expect(settle(8, entry(value, index: 8)) == [group], "its session has ended")
         #expect(settle(8, entry(value, session: Self.other, index: 8)) == [group])
+        #expect(settle(9, entry(record(Nonce(), lockDelay: .zero).encoded, session: Self.own, index: 9)) == [group])
+    }
+
+    @Test func aLeaseThatItsOwnRenewalChangedIsNotLost() {
+        let lease = HeldLease(nonce: nonce, term: 7, index: 8, keeper: .candidates(record(nonce, lockDelay: nil)))
+        let renewed = record(nonce, lockDelay: nil, sequence: 2, term: 7)
+        #expect(SeenKey(entry(renewed.encoded, index: 9), at: .now).shows(lease))
+        #expect(!SeenKey(entry(renewed.encoded, session: Self.own, index: 9), at: .now).shows(lease))
+        let other = record(Nonce(), lockDelay: nil, sequence: 2, term: 7)
+        #expect(!SeenKey(entry(other.encoded, index: 9), at: .now).shows(lease))
+        #expect(!SeenKey(entry(StoredRecord.released(lastTerm: 7), index: 9), at: .now).shows(lease))
     }
 }
 #endif

@@ -118,7 +118,8 @@ final class ConsulHTTP: Sendable {
         let task = client.execute(
             request: request,
             delegate: ResponseAccumulator(request: request, maxBodySize: Self.longestBody),
-            eventLoop: .delegateAndChannel(on: loop),
+            // With the channel bound to the loop as well, the connection would be closed after each request.
+            eventLoop: .delegate(on: loop),
             deadline: .now() + TimeAmount(max(.milliseconds(1), deadline - sent))
         )
         let place = place

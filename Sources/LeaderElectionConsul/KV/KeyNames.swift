@@ -16,19 +16,32 @@ struct KeyNames: Sendable {
     /// Where notes are that others are to hear of.
     var news: String { prefix.dropLast() + ".news/" }
 
-    func key(_ group: ElectionGroup) -> String { prefix + Self.encode(group) + Self.suffix }
+    func key(_ group: ElectionGroup) -> String { key(named: Self.encode(group)) }
 
-    /// The group of a key; nil for what is no group's.
-    func group(_ key: String) -> ElectionGroup? {
-        guard key.hasPrefix(prefix), key.hasSuffix(Self.suffix),
-            key.utf8.count > prefix.utf8.count + Self.suffix.utf8.count
+    /// - Parameter name: as ``encode(_:)`` gives it.
+    func key(named name: String) -> String { prefix + name + Self.suffix }
+
+    /// What stands for the group in a key, and is mostly short enough to need no memory of its own; nil for what no
+    /// group's key can be.
+    func groupName(inKey key: some BidirectionalCollection<UInt8>) -> String? {
+        let (before, after) = (prefix.utf8.count, Self.suffix.utf8.count)
+        guard key.count > before + after, key.starts(with: prefix.utf8),
+            key.suffix(after).elementsEqual(Self.suffix.utf8)
         else { return nil }
-        let name = key.utf8.dropFirst(prefix.utf8.count).dropLast(Self.suffix.utf8.count)
-        guard let decoded = Self.decode(Substring(name)), let group = try? ElectionGroup(decoded),
-            self.key(group) == key
-        else { return nil }
+        let name = key.dropFirst(before).dropLast(after)
+        return name.contains(UInt8(ascii: "/")) ? nil : String(decoding: name, as: UTF8.self)
+    }
+
+    /// The group that a name in a key stands for; nil if ``encode(_:)`` gives it for none.
+    static func group(named name: String) -> ElectionGroup? {
+        guard let decoded = decode(name[...]), let group = try? ElectionGroup(decoded), encode(group) == name else {
+            return nil
+        }
         return group
     }
+
+    /// The group of a key; nil for what is no group's.
+    func group(_ key: String) -> ElectionGroup? { groupName(inKey: key.utf8).flatMap { Self.group(named: $0) } }
 
     /// The keys of a group's notes, below ``notes`` or ``news``; none of them ends like a lease's.
     func notes(of group: ElectionGroup, below root: String) -> String { root + Self.encode(group) + "/" }
@@ -49,7 +62,7 @@ struct KeyNames: Sendable {
         if group.name.utf8.allSatisfy({ $0 == UInt8(ascii: ".") }) {
             return String(repeating: "%2E", count: group.name.utf8.count)
         }
-        return percentEncoded(group.name)
+        return group.name.utf8.allSatisfy(isPlain) ? group.name : percentEncoded(group.name)
     }
 
     /// Everything but letters, digits and `-._~` as %XX; what a path of a URL can hold.
@@ -58,12 +71,20 @@ struct KeyNames: Sendable {
         result.reserveCapacity(text.utf8.count)
         let digits = Array("0123456789ABCDEF".utf8)
         for byte in text.utf8 {
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: result.append(byte)
-            default: result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+            if isPlain(byte) {
+                result.append(byte)
+            } else {
+                result += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
             }
         }
         return String(decoding: result, as: UTF8.self)
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E: true
+        default: false
+        }
     }
 
     private static func decode(_ text: Substring) -> String? {

@@ -49,14 +49,18 @@ struct TransactionResult: Decodable, Sendable {
     }
 
     static func decode<Value: Decodable>(_ body: ByteBuffer, as type: Value.Type = Value.self) throws -> Value {
+        try decode(Data(body.readableBytesView), as: type)
+    }
+
+    static func decode<Value: Decodable>(_ body: Data, as type: Value.Type = Value.self) throws -> Value {
         do {
-            return try JSONDecoder().decode(type, from: Data(body.readableBytesView))
+            return try JSONDecoder().decode(type, from: body)
         } catch {
             throw notUnderstood
         }
     }
 
-    private static var notUnderstood: ElectionError {
+    static var notUnderstood: ElectionError {
         ElectionError(
             .storeCorrupted,
             "an answer of Consul's cannot be understood; is something else in between, or the agent older than 1.8?"

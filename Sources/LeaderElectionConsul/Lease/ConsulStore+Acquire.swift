@@ -31,7 +31,7 @@ extension ConsulStore {
             for (index, claim) in claims {
                 guard case .held(var record) = claim else { continue }
                 if case .success(let entry?) = known[requests[index].group] {
-                    record.unchangedFor = watch.unchanged(entry)
+                    record.unchangedFor = watch.unchanged(requests[index].group, entry)
                 }
                 answers[index] = .held(record)
             }
@@ -65,8 +65,12 @@ extension ConsulStore {
         guard !claims.isEmpty else { return [] }
         var answers: [(Int, AcquireAnswer)] = []
         var proofs: [Duration: SessionProof] = [:]
-        for lease in Set(claims.lazy.map { requests[$0.request].leaseDuration }) where settings.usesSession(lease) {
-            proofs[lease] = await proof(lease, since: start, until: deadline)
+        for (index, claim) in claims {
+            let lease = requests[index].leaseDuration
+            guard settings.usesSession(lease) else { continue }
+            let isOld = if case .own = claim { true } else { false }
+            if let proof = proofs[lease], !isOld || proof.renewal != nil { continue }
+            proofs[lease] = await proof(lease, since: start, isToRenew: isOld, until: deadline)
         }
         var changes: [(key: String, operations: [KVOperation])] = []
         var changed: [Claimed] = []
@@ -89,7 +93,8 @@ extension ConsulStore {
                     index: entry.modifyIndex,
                     session: session,
                     record,
-                    proof
+                    proof,
+                    since: start
                 )
                 answers.append((index, answer))
             case .own(let entry, let record) where isUnheard(request, record):
@@ -137,7 +142,8 @@ extension ConsulStore {
                     index: entry.modifyIndex,
                     session: claimed.session,
                     record,
-                    proofs[request.leaseDuration]
+                    proofs[request.leaseDuration],
+                    since: start
                 )
                 answers.append((claimed.request, answer))
             case .refused(let text):
@@ -168,7 +174,8 @@ extension ConsulStore {
         index: UInt64,
         session: String?,
         _ record: StoredRecord,
-        _ proof: SessionProof?
+        _ proof: SessionProof?,
+        since start: ElectionInstant
     ) async -> AcquireAnswer {
         lockDelays.withLock { _ = $0.removeValue(forKey: request.group) }
         // A leader hears of what is asked of it before it has read any note.
@@ -177,20 +184,23 @@ extension ConsulStore {
             nonce: request.nonce,
             term: term,
             index: index,
-            session: session,
-            record: session == nil ? record : nil
+            keeper: session.map { .session($0) } ?? .candidates(record)
         )
-        if let session {
-            do {
-                guard let proven = try await proof?.renewal.get(), proven.id == session else {
-                    held.remove(request.group, nonce: request.nonce)
-                    return .unknown(Self.sessionEnded)
-                }
-            } catch {
-                return .unknown(error)
+        guard let session else { return .granted(term: term, leaseDuration: request.leaseDuration) }
+        do {
+            var proven = try proof?.session.get()
+            if let renewal = proof?.renewal { proven = try await renewal.get() }
+            guard let proven, proven.id == session else {
+                held.remove(request.group, nonce: request.nonce)
+                return .unknown(Self.sessionEnded)
             }
+            // Consul counts from when the session was renewed, whoever asked from when it did. A little more than that is
+            // taken off, because of a shorter lease less is taken off for the drift of clocks.
+            let age = max(.zero, start - proven.provenAt) * 1.06
+            return .granted(term: term, leaseDuration: request.leaseDuration - age)
+        } catch {
+            return .unknown(error)
         }
-        return .granted(term: term, leaseDuration: request.leaseDuration)
     }
 
     /// Nil for what is worth another look.
@@ -234,23 +244,31 @@ extension ConsulStore {
 
     struct SessionProof {
         var session: Result<ConsulSession, any Error>
-        /// A renewal that was sent after the call began; nil if the session has ended.
-        var renewal: EventLoopFuture<ConsulSession?>
+        /// Sent after the call began; nil if none is needed, and holding nil if the session has ended.
+        var renewal: EventLoopFuture<ConsulSession?>?
     }
 
-    /// The session, and a renewal of it that travels beside what is written: the lease counts from before the call.
-    private func proof(_ lease: Duration, since start: ElectionInstant, until deadline: ElectionInstant) async
-        -> SessionProof
-    {
+    /// The session, and if it was not renewed for long, a renewal that travels beside what is written.
+    ///
+    /// What was renewed a while ago is enough for a lease that is so much shorter: a hand-over then costs one request, and
+    /// of those who ask in vain each but one. That the session still lives, the writing itself finds out.
+    private func proof(
+        _ lease: Duration,
+        since start: ElectionInstant,
+        isToRenew: Bool,
+        until deadline: ElectionInstant
+    ) async -> SessionProof {
         let left = max(.milliseconds(1), deadline - .now)
         do {
-            let session = try await sessions.session(lease, within: left).get()
-            let renewal: EventLoopFuture<ConsulSession?> =
-                session.provenAt >= start
-                ? http.loop.makeSucceededFuture(session) : sessions.renew(lease, within: left)
-            return SessionProof(session: .success(session), renewal: renewal)
+            let known = sessions.current(lease)
+            let session = if let known { known } else { try await sessions.session(lease, within: left).get() }
+            let isFresh = session.provenAt >= start || (!isToRenew && start - session.provenAt < lease / 2)
+            return SessionProof(
+                session: .success(session),
+                renewal: isFresh ? nil : sessions.renew(lease, within: left)
+            )
         } catch {
-            return SessionProof(session: .failure(error), renewal: http.loop.makeSucceededFuture(nil))
+            return SessionProof(session: .failure(error), renewal: nil)
         }
     }
 }

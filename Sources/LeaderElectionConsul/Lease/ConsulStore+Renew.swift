@@ -5,64 +5,64 @@ internal import NIOCore
 
 extension ConsulStore {
     func renew(_ requests: [RenewRequest], until deadline: ElectionInstant) async -> [RenewAnswer] {
-        var answers = [RenewAnswer?](repeating: nil, count: requests.count)
-        var locked: [(request: Int, held: HeldLease)] = []
+        var answers = [RenewAnswer](repeating: .lost(nil), count: requests.count)
+        var locked: [(request: Int, session: String)] = []
         var observed: [Int] = []
-        for (index, request) in requests.enumerated() {
-            guard let held = held.lease(request.group, nonce: request.nonce, term: request.term) else {
-                answers[index] = .lost(nil)
-                continue
+        for (index, lease) in held.leases(requests).enumerated() {
+            switch lease?.keeper {
+            case .session(let session): locked.append((index, session))
+            case .candidates: observed.append(index)
+            case nil: break
             }
-            if held.session == nil { observed.append(index) } else { locked.append((index, held)) }
         }
         for (index, answer) in await renew(locked, of: requests, until: deadline) { answers[index] = answer }
         for (index, answer) in await renew(observed: observed, of: requests, until: deadline) {
             answers[index] = answer
         }
-        return answers.map { $0 ?? .lost(nil) }
+        return answers
     }
 
     // MARK: - By a session
 
     /// One request for all of them, whatever their number.
     private func renew(
-        _ locked: [(request: Int, held: HeldLease)],
+        _ locked: [(request: Int, session: String)],
         of requests: [RenewRequest],
         until deadline: ElectionInstant
     ) async -> [(Int, RenewAnswer)] {
         guard !locked.isEmpty else { return [] }
-        let ids = Set(locked.compactMap(\.held.session))
-        let renewals = sessions.all.filter { ids.contains($0.session.id) }.map { lease, session in
-            (session.id, lease, sessions.renew(lease, within: max(.milliseconds(1), deadline - .now)))
-        }
+        let renewals = sessions.all.filter { known in locked.contains { $0.session == known.session.id } }
+            .map { lease, session in
+                (session.id, lease, sessions.renew(lease, within: max(.milliseconds(1), deadline - .now)))
+            }
         // The watch sees at once if an operator deletes or overwrites a key; without it the keys are read.
         let read = watch.isCurrent ? nil : await read(locked.lazy.map { requests[$0.request].group }, until: deadline)
-        var proven: [String: Result<Duration?, any Error>] = [:]
+        var proven: [(session: String, lease: Result<Duration?, any Error>)] = []
         for (id, lease, renewal) in renewals {
             do {
-                proven[id] = .success(try await renewal.get()?.id == id ? lease : nil)
+                proven.append((id, .success(try await renewal.get()?.id == id ? lease : nil)))
                 watch.tellInterruption()
             } catch {
-                proven[id] = .failure(error)
+                proven.append((id, .failure(error)))
             }
         }
-        return locked.map { index, held in
-            let request = requests[index]
-            switch held.session.flatMap({ proven[$0] }) {
-            case .failure(let error): return (index, .unknown(error))
+        let leases = held.leases(locked.lazy.map { requests[$0.request] })
+        return zip(locked, leases).map { locked, held in
+            let request = requests[locked.request]
+            // What the watch has seen to be gone meanwhile is not held any more.
+            guard let held else { return (locked.request, .lost(nil)) }
+            switch proven.first(where: { $0.session == locked.session })?.lease {
+            case .failure(let error): return (locked.request, .unknown(error))
             case .success(nil), nil:
                 self.held.remove(request.group, nonce: request.nonce)
-                return (index, .lost(nil))
+                return (locked.request, .lost(nil))
             case .success(let lease?):
-                guard self.held.lease(request.group, nonce: request.nonce, term: request.term) != nil else {
-                    return (index, .lost(nil))
-                }
                 switch read?[request.group] {
-                case .failure(let error): return (index, .unknown(error))
-                case .success(let entry) where !(entry.map { held.isShown(by: $0) } ?? false):
+                case .failure(let error): return (locked.request, .unknown(error))
+                case .success(let entry) where !(entry.map { SeenKey($0, at: .now).shows(held) } ?? false):
                     self.held.remove(request.group, nonce: request.nonce)
-                    return (index, .lost(entry.flatMap { KVState.lease($0) }))
-                case .success, nil: return (index, .renewed(leaseDuration: lease))
+                    return (locked.request, .lost(entry.flatMap { KVState.lease($0) }))
+                case .success, nil: return (locked.request, .renewed(leaseDuration: lease))
                 }
             }
         }
@@ -85,7 +85,7 @@ extension ConsulStore {
             for index in open {
                 let request = requests[index]
                 guard let lease = held.lease(request.group, nonce: request.nonce, term: request.term),
-                    var record = lease.record
+                    case .candidates(var record) = lease.keeper
                 else {
                     answers.append((index, .lost(nil)))
                     continue
@@ -97,7 +97,7 @@ extension ConsulStore {
                     answers.append((index, .unknown(error)))
                     continue
                 case .success(let entry)?:
-                    guard let entry, lease.isShown(by: entry), let shown = StoredRecord(entry.value) else {
+                    guard let entry, SeenKey(entry, at: .now).shows(lease), let shown = StoredRecord(entry.value) else {
                         held.remove(request.group, nonce: request.nonce)
                         answers.append((index, .lost(entry.flatMap { KVState.lease($0) })))
                         continue
@@ -125,7 +125,7 @@ extension ConsulStore {
                 case .applied(let entry):
                     if var lease = held.lease(request.group, nonce: request.nonce, term: request.term) {
                         lease.index = max(lease.index, entry.modifyIndex)
-                        lease.record = record
+                        lease.keeper = .candidates(record)
                         held[request.group] = lease
                     }
                     answers.append((index, .renewed(leaseDuration: request.leaseDuration)))

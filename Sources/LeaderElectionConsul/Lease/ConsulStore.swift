@@ -14,6 +14,7 @@ final class ConsulStore: Sendable {
     let held: HeldLeases
     let watch: ConsulWatch
     let news: ConsulNews
+    let crowds = Crowds()
     let handovers = Handovers()
     /// The last call for each note that is being written or removed: requests may overtake each other on their way.
     let noteCalls = Mutex<[String: EventLoopFuture<Void>]>([:])
@@ -37,7 +38,7 @@ final class ConsulStore: Sendable {
         self.held = held
         self.sessions = sessions
         news = ConsulNews(http, names, subscribers)
-        watch = ConsulWatch(http, names, held, sessions, subscribers, logger: settings.logger)
+        watch = ConsulWatch(http, names, held, sessions, crowds, subscribers, logger: settings.logger)
     }
 
     /// A little before the caller gives up, so that it hears the cause from here, and always in the same words.

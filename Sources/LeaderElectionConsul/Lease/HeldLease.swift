@@ -2,21 +2,23 @@
 #if Consul
 internal import LeaderElection
 
-/// A lease that this provider was granted, as far as it knows.
+/// A lease that this provider was granted, as far as it knows; small, because there may be ten thousand.
 struct HeldLease: Hashable, Sendable {
+    /// What keeps the lease.
+    enum Keeper: Hashable, Sendable {
+        /// A session, whose entry is never rewritten.
+        case session(String)
+        /// The other candidates, who watch the entry change; with what it holds now.
+        indirect case candidates(StoredRecord)
+    }
+
     var nonce: Nonce
     var term: Int64
     /// When the entry was last changed by us.
     var index: UInt64
-    /// The session that holds it; nil where candidates time the lease.
-    var session: String?
-    /// What the entry holds; nil for a session's, whose entry is never rewritten.
-    var record: StoredRecord?
+    var keeper: Keeper
 
-    /// Whether an entry is still what we wrote, or what a renewal under way may have made of it.
-    func isShown(by entry: KVEntry) -> Bool {
-        if let session { return entry.modifyIndex == index && entry.session == session }
-        return entry.session == nil && (entry.modifyIndex == index || StoredRecord(entry.value)?.nonce == nonce)
-    }
+    /// Nil where candidates time the lease.
+    var session: String? { if case .session(let id) = keeper { id } else { nil } }
 }
 #endif

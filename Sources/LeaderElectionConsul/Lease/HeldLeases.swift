@@ -22,6 +22,18 @@ final class HeldLeases: Sendable {
         return held
     }
 
+    /// For each request the lease that it is about, if nonce and term are its own.
+    func leases(_ requests: some Sequence<RenewRequest>) -> [HeldLease?] {
+        leases.withLock { leases in
+            requests.map { request in
+                guard let held = leases[request.group], held.nonce == request.nonce, held.term == request.term else {
+                    return nil
+                }
+                return held
+            }
+        }
+    }
+
     /// Forgets a lease unless another one has taken its place.
     func remove(_ group: ElectionGroup, nonce: Nonce) {
         leases.withLock { if $0[group]?.nonce == nonce { $0[group] = nil } }
@@ -37,13 +49,15 @@ final class HeldLeases: Sendable {
     }
 
     /// Forgets what is certain to be lost when all entries of a prefix were read, as they were at an index.
-    func settle(at index: UInt64, _ entry: (ElectionGroup) -> KVEntry?) -> [ElectionGroup] {
+    func settle(at index: UInt64, _ seen: (ElectionGroup) -> SeenKey?) -> [ElectionGroup] {
         leases.withLock { leases in
-            let lost = leases.filter { group, held in
-                // What was read is older than what we wrote.
-                guard held.index <= index else { return false }
-                return entry(group).map { !held.isShown(by: $0) && $0.modifyIndex > held.index } ?? true
-            }.map(\.key)
+            var lost: [ElectionGroup] = []
+            for (group, held) in leases {
+                // What was read may be older than what we wrote.
+                guard held.index <= index else { continue }
+                if let seen = seen(group), seen.modifyIndex <= held.index || seen.shows(held) { continue }
+                lost.append(group)
+            }
             for group in lost { leases[group] = nil }
             return lost
         }

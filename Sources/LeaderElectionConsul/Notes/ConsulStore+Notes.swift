@@ -18,17 +18,22 @@ extension ConsulStore {
             requests.map { request in
                 let lifetime = UInt64(clamping: request.lifetime.wholeNanoseconds / 1_000_000)
                 let (place, other) = request.isNews ? (names.news, names.notes) : (names.notes, names.news)
+                var operations: [KVOperation] = [
+                    .delete(names.notes(of: request.group, below: other) + request.key),
+                    .set(
+                        names.notes(of: request.group, below: place) + request.key,
+                        flags: now + max(1, lifetime),
+                        value: Array(request.text.utf8)
+                    ),
+                ]
+                let isNew = !crowds.isKnown(request.group)
+                // Later it is counted whenever the notes are read.
+                if isNew { operations.append(.read(names.notes(of: request.group, below: names.notes))) }
                 return NoteChange(
                     key: names.notes(of: request.group, below: names.notes) + request.key,
-                    operations: [
-                        .delete(names.notes(of: request.group, below: other) + request.key),
-                        .set(
-                            names.notes(of: request.group, below: place) + request.key,
-                            flags: now + max(1, lifetime),
-                            value: Array(request.text.utf8)
-                        ),
-                    ],
-                    size: request.text.utf8.count
+                    operations: operations,
+                    size: request.text.utf8.count,
+                    newcomer: isNew ? request.group : nil
                 )
             },
             until: deadline
@@ -36,10 +41,11 @@ extension ConsulStore {
     }
 
     func remove(_ requests: [NoteRemoval], until deadline: ElectionInstant) async -> [NoteAnswer] {
-        await settle(
+        for request in requests { crowds.left(request.group) }
+        return await settle(
             requests.map { request in
                 let keys = [names.notes, names.news].map { names.notes(of: request.group, below: $0) + request.key }
-                return NoteChange(key: keys[0], operations: keys.map { .delete($0) }, size: 0)
+                return NoteChange(key: keys[0], operations: keys.map { .delete($0) }, size: 0, newcomer: nil)
             },
             until: deadline
         )
@@ -93,6 +99,7 @@ extension ConsulStore {
         return groups.map { group in
             let all = [names.notes, names.news].map { names.notes(of: group, below: $0) }
                 .reduce(into: [:]) { $0.merge(notes[$1[...]] ?? [:]) { $1 } }
+            crowds.counted(group, all.count)
             return .found(all.values.sorted { $0.key < $1.key })
         }
     }
@@ -141,6 +148,8 @@ extension ConsulStore {
         let operations: [KVOperation]
         /// Of the text, in bytes.
         let size: Int
+        /// The group of a candidate that begins to wait, whose operations read the notes of all others.
+        let newcomer: ElectionGroup?
     }
 
     /// Carries out changes of notes; of those of one note, one after the other, of other calls as well.
@@ -165,16 +174,18 @@ extension ConsulStore {
             var keys: Set<String> = []
             let open = changes.indices.filter { answers[$0] == nil && keys.insert(changes[$0].key).inserted }
             guard !open.isEmpty else { break }
-            var chunks: [(changes: [Int], size: Int)] = []
+            var chunks: [(changes: [Int], operations: Int, size: Int)] = []
             for change in open {
                 // As Base64.
                 let size = changes[change].size * 4 / 3 + 1
+                let operations = changes[change].operations.count
                 let isFull = chunks.last.map { last in
-                    (last.changes.count + 1) * 2 > ConsulHTTP.operationsPerTransaction
+                    last.operations + operations > ConsulHTTP.operationsPerTransaction
                         || last.size + size > Self.largestTransaction
                 }
-                if isFull ?? true { chunks.append(([], 0)) }
+                if isFull ?? true { chunks.append(([], 0, 0)) }
                 chunks[chunks.count - 1].changes.append(change)
+                chunks[chunks.count - 1].operations += operations
                 chunks[chunks.count - 1].size += size
             }
             let transactions = chunks.map { $0.changes.flatMap { changes[$0].operations } }
@@ -183,6 +194,7 @@ extension ConsulStore {
                 case .failure(let error): for change in chunk.changes { answers[change] = .unknown(error) }
                 case .success(let result) where result.failures.isEmpty:
                     for change in chunk.changes { answers[change] = .done }
+                    welcome(chunk.changes.compactMap { changes[$0].newcomer }, result.entries)
                 case .success(let result):
                     let owners = chunk.changes.flatMap { change in changes[change].operations.map { _ in change } }
                     let refused = result.failures.filter { owners.indices.contains($0.operation) }
@@ -194,6 +206,16 @@ extension ConsulStore {
             }
         }
         return answers.compactMap(\.self)
+    }
+
+    /// Takes note of how many wait in groups in which a candidate of this process begins to.
+    private func welcome(_ groups: [ElectionGroup], _ entries: [KVEntry]) {
+        guard !groups.isEmpty else { return }
+        // What was written and read stands there twice.
+        let sizes = Set(entries.lazy.map(\.key)).reduce(into: [:] as [Substring: Int]) { sizes, key in
+            if let slash = key.utf8.lastIndex(of: UInt8(ascii: "/")) { sizes[key[...slash], default: 0] += 1 }
+        }
+        for group in groups { crowds.joined(group, of: sizes[names.notes(of: group, below: names.notes)[...]] ?? 1) }
     }
 
     private func refusal(_ text: String) -> ElectionError {

@@ -21,7 +21,7 @@ final class RedisHints: Sendable {
     }
 
     func add(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription {
-        let inner = shared.notices.subscribers.add(receive)
+        let subscription = shared.notices.subscribers.add(receive) { [self] in remove() }
         for error in shared.notices.takeUnheard() { receive(.warning(error)) }
         state.withLock { state in
             state.listeners += 1
@@ -35,7 +35,7 @@ final class RedisHints: Sendable {
                 }
             }
         }
-        return CountedSubscription(inner) { [self] in remove() }
+        return subscription
     }
 
     private func remove() {
@@ -61,28 +61,6 @@ final class RedisHints: Sendable {
             notices.subscribers.send(.resync)
         case .interrupted(let error): notices.pushInterrupted(error)
         }
-    }
-}
-
-/// A subscription that tells once when it has ended.
-final class CountedSubscription: HintSubscription {
-    private let inner: HintSubscribers.Subscription
-    private let ended: Mutex<(@Sendable () -> Void)?>
-
-    init(_ inner: HintSubscribers.Subscription, ended: @escaping @Sendable () -> Void) {
-        self.inner = inner
-        self.ended = Mutex(ended)
-    }
-
-    deinit { cancel() }
-
-    func cancel() {
-        inner.cancel()
-        let ended = ended.withLock { ended in
-            defer { ended = nil }
-            return ended
-        }
-        ended?()
     }
 }
 

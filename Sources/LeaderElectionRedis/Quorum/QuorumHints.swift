@@ -30,7 +30,7 @@ final class QuorumHints: Sendable {
     }
 
     func add(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription {
-        let inner = shared.notices.subscribers.add(receive)
+        let subscription = shared.notices.subscribers.add(receive) { [self] in remove() }
         for error in shared.notices.takeUnheard() { receive(.warning(error)) }
         state.withLock { state in
             state.listeners += 1
@@ -43,7 +43,7 @@ final class QuorumHints: Sendable {
                 }
             }
         }
-        return CountedSubscription(inner) { [self] in remove() }
+        return subscription
     }
 
     private func remove() {

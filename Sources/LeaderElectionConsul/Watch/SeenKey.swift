@@ -8,8 +8,10 @@ struct SeenKey: Hashable, Sendable {
     struct Holder: Hashable, Sendable {
         /// Nil for another program's.
         var nonce: Nonce?
-        /// Of the grant; 0 where it is told by the nonce.
+        /// Of the grant; 0 where candidates time the lease, and the nonce tells grants apart.
         var index: UInt64
+
+        var isObserved: Bool { index == 0 }
     }
 
     var modifyIndex: UInt64
@@ -32,6 +34,15 @@ struct SeenKey: Hashable, Sendable {
         }
     }
 
+    /// Whether it is still what was written for a lease, or what a renewal under way may have made of it.
+    func shows(_ lease: HeldLease) -> Bool {
+        guard let holder, holder.nonce == lease.nonce else { return false }
+        switch lease.keeper {
+        case .session: return modifyIndex == lease.index
+        case .candidates: return holder.isObserved
+        }
+    }
+
     /// What became of a key.
     struct Change: Hashable, Sendable {
         enum Kind: Hashable, Sendable {
@@ -40,15 +51,16 @@ struct SeenKey: Hashable, Sendable {
             case changed
         }
 
-        var key: String
+        /// The group's, as it stands in the key.
+        var name: String
         var kind: Kind
 
         /// Nil if it makes no difference to anybody: a renewal.
         ///
         /// A key that is free and was free when last looked at has changed all the same: it was held in between, and
         /// whoever was refused then waits for word of the release.
-        init?(_ key: String, from old: SeenKey?, to new: SeenKey?) {
-            self.key = key
+        init?(_ name: String, from old: SeenKey?, to new: SeenKey?) {
+            self.name = name
             switch (old?.holder, new?.holder) {
             case (_, nil): kind = .freed
             case (nil, let holder?): kind = .taken(holder.nonce)

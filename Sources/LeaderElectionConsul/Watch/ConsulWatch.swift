@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+#if Consul
+internal import ElectionStores
+internal import LeaderElection
+internal import Logging
+internal import NIOCore
+internal import Synchronization
+
+/// One blocking query for all groups of a prefix, while anybody listens.
+///
+/// What it sees is a hint: it causes readings, tells a leader that its key is gone, and says what may be taken without
+/// another look, by an operation that fails if it is not true any more.
+final class ConsulWatch: Sendable {
+    /// A query that comes back at once is not worth a word; one that keeps failing is.
+    private static var patience: Int { 3 }
+
+    private struct State {
+        /// Set while anybody listens.
+        var query: BlockingQuery?
+        var timer: RepeatedTask?
+        var isCurrent = false
+        /// By the group's name as it stands in the key.
+        var seen: [String: SeenKey] = [:]
+        /// Why the query keeps failing.
+        var interruption: ElectionError?
+        var told: ElectionError?
+    }
+
+    private let http: ConsulHTTP
+    private let names: KeyNames
+    private let held: HeldLeases
+    private let sessions: ConsulSessions
+    private let crowds: Crowds
+    private let subscribers: HintSubscribers
+    private let logger: Logger?
+    private let state = Mutex(State())
+
+    init(
+        _ http: ConsulHTTP,
+        _ names: KeyNames,
+        _ held: HeldLeases,
+        _ sessions: ConsulSessions,
+        _ crowds: Crowds,
+        _ subscribers: HintSubscribers,
+        logger: Logger?
+    ) {
+        self.http = http
+        self.names = names
+        self.held = held
+        self.sessions = sessions
+        self.crowds = crowds
+        self.subscribers = subscribers
+        self.logger = logger
+    }
+
+    /// Whether every change of a key is seen as it happens.
+    var isCurrent: Bool { state.withLock { $0.isCurrent } }
+
+    /// Those of the groups that nobody held when last looked, with their entries.
+    func free(among groups: some Sequence<ElectionGroup>) -> [ElectionGroup: KVEntry?] {
+        guard !subscribers.isEmpty else { return [:] }
+        return state.withLock { state in
+            guard state.isCurrent else { return [:] }
+            var free: [ElectionGroup: KVEntry?] = [:]
+            for group in groups {
+                let name = KeyNames.encode(group)
+                switch state.seen[name] {
+                case nil: free[group] = .some(nil)
+                case let seen? where seen.holder == nil:
+                    let entry = KVEntry(
+                        key: names.key(named: name),
+                        modifyIndex: seen.modifyIndex,
+                        flags: 0,
+                        session: nil,
+                        value: seen.remains
+                    )
+                    free[group] = .some(entry)
+                default: break
+                }
+            }
+            return free
+        }
+    }
+
+    /// For how long the group's entry has been seen as it is; zero if it is not what was seen last.
+    func unchanged(_ group: ElectionGroup, _ entry: KVEntry) -> Duration {
+        state.withLock { state in
+            guard state.isCurrent, let seen = state.seen[KeyNames.encode(group)],
+                seen.modifyIndex == entry.modifyIndex
+            else { return .zero }
+            return max(.zero, .now - seen.since)
+        }
+    }
+
+    func add(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription {
+        let subscription = subscribers.add(receive) { [weak self] in self?.listenersChanged() }
+        listenersChanged()
+        return subscription
+    }
+
+    func stop() { http.loop.execute { self.end() } }
+
+    // MARK: - On the event loop
+
+    private func listenersChanged() {
+        http.loop.execute { [weak self] in
+            guard let self else { return }
+            if subscribers.isEmpty { end() } else { begin() }
+        }
+    }
+
+    private func begin() {
+        guard state.withLock({ $0.query?.isEnded ?? true }) else { return }
+        end()
+        // A session that holds nothing is nobody's to renew, and is wanted at once when a lease becomes free.
+        let timer = http.loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [weak self] _ in
+            self?.keepIdleSessions()
+        }
+        let reader = BlockingQuery.Reader(
+            isWanted: { [subscribers] in !subscribers.isEmpty },
+            // So long a connection that died in silence goes unnoticed; each answer holds all entries, however.
+            wait: { [weak self] in (self?.state.withLock { $0.seen.count } ?? 0) < 500 ? 10 : 55 },
+            read: { [weak self] in try self?.read($0) ?? .nothing },
+            interrupted: { [weak self] in self?.interrupted($0, failures: $1) }
+        )
+        let query = BlockingQuery(http, below: names.prefix, longestRetry: .seconds(1), reader)
+        state.withLock { ($0.query, $0.timer) = (query, timer) }
+        query.start()
+    }
+
+    private func end() {
+        let (query, timer) = state.withLock { state in
+            defer { state = State() }
+            return (state.query, state.timer)
+        }
+        timer?.cancel()
+        query?.cancel()
+    }
+
+    private func keepIdleSessions() {
+        let now = ElectionInstant.now
+        for (lease, session) in sessions.all where session.provenAt + lease / 3 < now && !held.hasAny(of: session.id) {
+            _ = sessions.renew(lease, within: lease / 6)
+        }
+    }
+
+    private func interrupted(_ error: any Error, failures: Int) {
+        state.withLock { state in
+            (state.isCurrent, state.seen) = (false, [:])
+            if failures >= Self.patience { state.interruption = .wrapping(error) }
+        }
+    }
+
+    /// Other requests work: what is wrong is the query alone, which nobody would hear of otherwise.
+    func tellInterruption() {
+        let warning = state.withLock { state -> ElectionError? in
+            guard let cause = state.interruption, state.told != cause else { return nil }
+            state.told = cause
+            return cause
+        }
+        guard let warning else { return }
+        let text = "releases are not pushed to this process, which looks now and then: \(warning.message)"
+        logger?.warning("\(text)")
+        subscribers.send(.warning(ElectionError(warning.code, text, cause: warning)))
+    }
+
+    // MARK: - What it saw
+
+    private func read(_ answer: BlockingQuery.Answer) throws -> BlockingQuery.Worth {
+        let (news, gone) = try compare(answer)
+        let changes = state.withLock { state -> [SeenKey.Change] in
+            // What was seen before an index went backwards may be of another store.
+            if answer.wentBack { state.seen = [:] }
+            var changes: [SeenKey.Change] = []
+            for (name, key) in news {
+                let old = state.seen.updateValue(key, forKey: name)
+                if let change = SeenKey.Change(name, from: old, to: key) { changes.append(change) }
+            }
+            for name in gone {
+                let old = state.seen.removeValue(forKey: name)
+                if let change = SeenKey.Change(name, from: old, to: nil) { changes.append(change) }
+            }
+            state.isCurrent = !answer.wentBack
+            if state.told != nil { logger?.info("releases are pushed to this process again") }
+            (state.told, state.interruption) = (nil, nil)
+            return changes
+        }
+        if !answer.wentBack {
+            let seen = state.withLock { $0.seen }
+            let lost = held.settle(at: answer.index) { seen[KeyNames.encode($0)] }
+            for group in lost { subscribers.send(.changed(group)) }
+        }
+        guard !answer.isFirst, !answer.wentBack else {
+            subscribers.send(.resync)
+            return .news(pause: .zero)
+        }
+        return .news(pause: tell(changes))
+    }
+
+    /// What is not as it was seen before, and what is not there any more.
+    private func compare(
+        _ answer: BlockingQuery.Answer
+    ) throws -> (news: [(name: String, key: SeenKey)], gone: [String]) {
+        let old = answer.wentBack ? [:] : state.withLock { $0.seen }
+        var news: [(name: String, key: SeenKey)] = []
+        var known = 0
+        try answer.entries.forEach { item in
+            guard let name = try item.groupName(names) else { return }
+            let before = old[name]
+            if before != nil { known += 1 }
+            if before?.modifyIndex != item.modifyIndex {
+                news.append((name, SeenKey(try item.entry(), at: answer.received)))
+            }
+        }
+        guard known < old.count else { return (news, []) }
+        var gone = Set(old.keys)
+        try answer.entries.forEach { item in
+            if let name = try item.groupName(names) { gone.remove(name) }
+        }
+        return (news, Array(gone))
+    }
+
+    /// - Returns: how long to wait before asking for more.
+    private func tell(_ changes: [SeenKey.Change]) -> Duration {
+        var pause = Duration.zero
+        for change in changes {
+            guard let group = KeyNames.group(named: change.name) else { continue }
+            let size = crowds.size(group)
+            switch change.kind {
+            case .freed:
+                subscribers.send(.freed(group, listeners: size))
+                pause = max(pause, Self.pause(afterReleaseTo: size))
+            case .taken(let nonce):
+                // Our own grant is no news to us.
+                if nonce == nil || held[group]?.nonce != nonce { subscribers.send(.taken(group, listeners: size)) }
+            case .changed: subscribers.send(.changed(group))
+            }
+        }
+        return pause
+    }
+
+    /// The candidate that takes the lease goes first: it must not wait until all others listen again.
+    private static func pause(afterReleaseTo crowd: Int) -> Duration {
+        .milliseconds(2) + .milliseconds(1) * min(50, crowd) * Double.random(in: 0..<1)
+    }
+}
+#endif
