@@ -55,6 +55,19 @@ struct LossTests {
         }
     }
 
+    @Test(.needs(.postgres)) func aQuarantineBeginsAlthoughTheLeaseIsHeld() async throws {
+        try await TestDatabase.with { database in
+            let holder = try Contender("holder", try database.provider())
+            let term = try #require(try await holder.acquire().term)
+            try await database.run("UPDATE \(database.authority) SET timeline = '0000ABCD'")
+            // Else the release would have to wait for it, long after the leases of before are over.
+            let other = try Contender("other", try database.provider())
+            #expect(try await other.acquire().record?.term == term)
+            let end = "no_grants_before > clock_timestamp() AND timeline <> '0000ABCD'"
+            #expect(try await database.run("SELECT \(end) FROM \(database.authority)") == "t")
+        }
+    }
+
     @Test(.needs(.postgres)) func theQuarantineCanBeSwitchedOff() async throws {
         try await TestDatabase.with { database in
             let holder = try Contender("holder", try database.provider(quarantine: false))

@@ -159,10 +159,11 @@ actor PostgresStore {
             var outcome = Acquisition()
             for (row, request) in requests.enumerated() {
                 outcome.isInUse = outcome.isInUse || result.flag(row, 3) || !result.isNull(row, 6)
+                // At once, also while the lease is held: a quarantine that began only at its release would delay that one.
+                outcome.mustRegister = outcome.mustRegister || !result.flag(row, 3)
                 if let term = result.integer(row, 1) {
                     outcome.answers.append(.granted(term: term, leaseDuration: request.leaseDuration))
                 } else if result.flag(row, 2) {
-                    outcome.mustRegister = outcome.mustRegister || !result.flag(row, 3)
                     outcome.answers.append(Self.deferral(result, row, request.group))
                 } else {
                     do {

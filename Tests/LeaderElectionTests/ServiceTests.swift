@@ -149,6 +149,21 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(1))) func aProviderHasTimeLeftToSayWhyItDidNotAnswer() async throws {
+        let provider = SilentProvider(wrapped: harness.provider(), clock: harness.clock)
+        let election = try harness.service("alone", provider: provider)
+        let running = Task { try await election.run() }
+        var events = election.events.makeAsyncIterator()
+        let timeout = Duration.seconds(10) / 6
+        try await harness.clock.waitForTimer(by: harness.clock.now.advanced(by: timeout - .milliseconds(1)))
+        harness.clock.advance(by: timeout - .milliseconds(1))
+        #expect(try await events.next(.error).error?.message == "the network is down")
+        election.stop()
+        let passing = Task { try await harness.clock.passTime() }
+        defer { passing.cancel() }
+        try await running.value
+    }
+
     @Test func stopReturnsAlthoughTheStoreHangs() async throws {
         let provider = FaultyProvider(
             wrapping: harness.provider(),
@@ -228,4 +243,26 @@ import Testing
             #expect(acquired.term ?? 0 > old.term)
         }
     }
+}
+
+/// Finds out that nothing can be had once its time is up.
+private final class SilentProvider: ElectionProvider {
+    private let wrapped: InMemoryElectionProvider
+    private let clock: ManualClock
+
+    init(wrapped: InMemoryElectionProvider, clock: ManualClock) {
+        self.wrapped = wrapped
+        self.clock = clock
+    }
+
+    var guarantees: ProviderGuarantees { wrapped.guarantees }
+
+    func acquire(_ requests: [AcquireRequest]) async throws -> [AcquireAnswer] {
+        try await clock.sleep(until: clock.now.advanced(by: requests.map(\.timeout).min() ?? .zero))
+        throw ElectionError(.timedOut, "the network is down")
+    }
+
+    func renew(_ requests: [RenewRequest]) async throws -> [RenewAnswer] { try await wrapped.renew(requests) }
+    func release(_ requests: [ReleaseRequest]) async throws -> [ReleaseAnswer] { try await wrapped.release(requests) }
+    func holders(of groups: [ElectionGroup]) async throws -> [HolderAnswer] { try await wrapped.holders(of: groups) }
 }
