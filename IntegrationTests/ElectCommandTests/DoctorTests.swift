@@ -70,7 +70,8 @@ extension Store {
             let (code, findings) = try await examine(server.url, in: Directory())
             #expect(code == 1)
             let found = findings.filter { !$0.ok }
-            #expect(found.map(\.check) == ["eviction"], "\(found)")
+            // A server that was just started grants nothing for a while.
+            #expect(Set(found.map(\.check)).subtracting(["grant"]) == ["eviction"], "\(found)")
             #expect(found.first?.seen.contains("allkeys-lru") == true)
             #expect(findings.contains { $0.check == "persistence" && $0.ok })
         }

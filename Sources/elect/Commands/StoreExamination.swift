@@ -46,7 +46,7 @@ struct StoreExamination {
                     ElectionError.wrapping(error).message,
                     why: "no election with this lease can start",
                     remedy:
-                        "choose a lease-duration of at least \(DurationText.format(leader.guarantees.minimumLeaseDuration))"
+                        "choose another lease-duration, of at least \(DurationText.format(leader.guarantees.minimumLeaseDuration))"
                 )
             ]
         }
@@ -281,7 +281,6 @@ struct StoreExamination {
         let error = ElectionError.wrapping(error)
         let remedy =
             switch error.code {
-            case .storeRefused: "give this user the rights that the message names"
             case .storeUnavailable, .timedOut: "see whether the store is overloaded, or its network"
             default: "do what the message says"
             }
