@@ -49,7 +49,7 @@ actor RawClient {
 
 extension ZooKeeperStore {
     var remains: Int { groups.count + handlers.count }
-    var outstanding: Int { handlers.count + backlog.count + unwatched.count }
+    var outstanding: Int { handlers.count + backlog.count + unhurried.count + unwatched.count }
     var groupCount: Int { groups.count }
     var watchCount: Int { watched.count }
     func node(of request: AcquireRequest) -> String? { groups[request.group]?.places[request.nonce]?.node?.name }

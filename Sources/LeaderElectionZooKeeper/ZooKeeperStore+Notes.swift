@@ -22,7 +22,7 @@ extension ZooKeeperStore {
         await answering(requests, timeout: { $0.timeout }, unknown: { .unknown($0) }) { batch in
             for (index, request) in requests.enumerated() {
                 self.forgetNote(request.group, request.key)
-                self.send(.delete(self.path(request.group, note: request.key))) { reply in
+                self.sendUnhurried(.delete(self.path(request.group, note: request.key))) { reply in
                     let isGone = [ZooKeeperCode.ok, ZooKeeperCode.noNode].contains(reply.code)
                     batch.settle(index, isGone ? .done : .unknown(self.failure(reply, request.group)))
                 }
@@ -65,7 +65,7 @@ extension ZooKeeperStore {
             ownNotes[group]?[key]?.deadline = deadline
             endNotesSoon(deadline)
             // What is there already costs no write; whether it is, one server can tell.
-            return send(.get(path(group, note: key), watch: nil)) { reply in
+            return sendUnhurried(.get(path(group, note: key), watch: nil)) { reply in
                 guard !self.isOurs(reply, request.text) else { return done(.done) }
                 guard [ZooKeeperCode.ok, ZooKeeperCode.noNode].contains(reply.code) else {
                     return done(.unknown(self.failure(reply, group)))
@@ -99,7 +99,7 @@ extension ZooKeeperStore {
         let path = path(group, note: key)
         let data = Array(own.text.utf8)
         let replace = ZooKeeperOperation.all([.delete(path), .create(path, data, .ephemeral)])
-        send(own.isWritten ? replace : .create(path, data, .ephemeral)) { reply in
+        sendUnhurried(own.isWritten ? replace : .create(path, data, .ephemeral)) { reply in
             switch reply.code {
             case ZooKeeperCode.ok:
                 self.ownNotes[group]?[key]?.isWritten = true
@@ -127,9 +127,11 @@ extension ZooKeeperStore {
 
     private func makeParents(_ group: ElectionGroup, _ then: @escaping (ZooKeeperReply) -> Void) {
         var ofRoot = ZooKeeperReply(ZooKeeperCode.ok)
-        send(.create(root, [], .persistent)) { ofRoot = $0 }
+        sendUnhurried(.create(root, [], .persistent)) { ofRoot = $0 }
         // The servers delete it some time after the last note.
-        send(.create(path(notesOf: group), [], .container)) { then($0.code == ZooKeeperCode.noNode ? ofRoot : $0) }
+        sendUnhurried(.create(path(notesOf: group), [], .container)) {
+            then($0.code == ZooKeeperCode.noNode ? ofRoot : $0)
+        }
     }
 
     // MARK: - Reading
@@ -139,13 +141,13 @@ extension ZooKeeperStore {
     /// Most groups have no notes at most times, and a process that leads thousands looks after all of them.
     private func findNoted(_ wanted: [ElectionGroup], _ then: @escaping (NotedGroups?) -> Void) {
         guard wanted.count >= 16 else { return then(nil) }
-        send(.get(root, watch: nil)) { reply in
+        sendUnhurried(.get(root, watch: nil)) { reply in
             guard reply.code == ZooKeeperCode.ok, let stat = reply.stat else {
                 return then(reply.code == ZooKeeperCode.noNode ? NotedGroups() : nil)
             }
             if let known = self.notedGroups, known.version == stat.pzxid { return then(known) }
             guard stat.childCount <= min(wanted.count * 16, self.maximumReadings) else { return then(nil) }
-            self.send(.children(self.root, watch: nil)) { reply in
+            self.sendUnhurried(.children(self.root, watch: nil)) { reply in
                 guard reply.code == ZooKeeperCode.ok, let stat = reply.stat else { return then(nil) }
                 let noted = NotedGroups(version: stat.pzxid, reply.children ?? [])
                 self.notedGroups = noted
@@ -155,7 +157,7 @@ extension ZooKeeperStore {
     }
 
     private func readNotes(_ group: ElectionGroup, _ answer: @escaping (NotesAnswer) -> Void) {
-        send(.children(path(notesOf: group), watch: nil)) { reply in
+        sendUnhurried(.children(path(notesOf: group), watch: nil)) { reply in
             switch reply.code {
             case ZooKeeperCode.noNode: return answer(.found([]))
             case ZooKeeperCode.ok: break
@@ -178,7 +180,7 @@ extension ZooKeeperStore {
                 }
             }
             for (index, key) in keys.enumerated() {
-                self.send(.get(self.path(group, note: key), watch: nil)) { reply in
+                self.sendUnhurried(.get(self.path(group, note: key), watch: nil)) { reply in
                     switch reply.code {
                     case ZooKeeperCode.ok:
                         let text = String(validating: reply.data ?? [], as: UTF8.self)
@@ -226,13 +228,13 @@ extension ZooKeeperStore {
         // Without a session there is no node.
         guard session != nil else { return forgetNote(group, key) }
         let path = path(group, note: key)
-        send(.get(path, watch: nil)) { reply in
+        sendUnhurried(.get(path, watch: nil)) { reply in
             // It may have been written anew since.
             guard self.ownNotes[group]?[key] == note else { return }
             guard !ZooKeeperCode.isUnsure(reply.code) else { return self.endNotesSoon(.now + .seconds(1)) }
             // Somebody else's is not ours to delete.
             guard self.isOurs(reply, note.text) else { return self.forgetNote(group, key) }
-            self.send(.delete(path)) { reply in
+            self.sendUnhurried(.delete(path)) { reply in
                 guard self.ownNotes[group]?[key] == note else { return }
                 guard ZooKeeperCode.isUnsure(reply.code) else { return self.forgetNote(group, key) }
                 self.endNotesSoon(.now + .seconds(1))

@@ -283,13 +283,11 @@ extension ZooKeeperStore {
         groups = [:]
         heartbeatUnderWay = nil
         let handlers = handlers.sorted { $0.key < $1.key }
-        let backlog = backlog[backlogHead...]
+        let waiting = backlog.removeAll() + unhurried.removeAll()
         self.handlers = [:]
-        self.backlog = []
-        backlogHead = 0
         inFlight = 0
         for (_, handler) in handlers { handler(ZooKeeperReply(ZooKeeperCode.closing)) }
-        for (_, handler) in backlog { handler(ZooKeeperReply(ZooKeeperCode.closing)) }
+        for (_, handler) in waiting { handler(ZooKeeperReply(ZooKeeperCode.closing)) }
         let error = cause ?? settings.failure(ZooKeeperCode.closing, "")
         for queue in lost.values {
             for ask in queue.asks + queue.running { ask.answer(.unknown(error)) }

@@ -45,8 +45,9 @@ actor ZooKeeperStore {
     var handlers: [UInt64: Handler] = [:]
     var lastRequest: UInt64 = 0
     var inFlight = 0
-    var backlog: [(operation: ZooKeeperOperation, handler: Handler)] = []
-    var backlogHead = 0
+    var backlog = RequestBacklog()
+    /// What elections do not wait for.
+    var unhurried = RequestBacklog()
     var sentCount = 0
 
     // Queues.
