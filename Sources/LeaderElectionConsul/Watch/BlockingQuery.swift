@@ -40,7 +40,6 @@ final class BlockingQuery: Sendable {
 
     private struct State {
         var isEnded = false
-        var isWaiting = false
         var index: UInt64 = 0
         var failures = 0
         var cancel: (@Sendable () -> Void)?
@@ -65,9 +64,6 @@ final class BlockingQuery: Sendable {
 
     var isEnded: Bool { state.withLock { $0.isEnded } }
 
-    /// Whether Consul has been asked; between an answer and the next question changes go unnoticed for a while.
-    var isWaiting: Bool { state.withLock { $0.isWaiting } }
-
     func start() { ask() }
 
     func cancel() {
@@ -90,12 +86,11 @@ final class BlockingQuery: Sendable {
         let limit = index == 0 ? Duration.seconds(10) : .seconds(seconds) * 17 / 16 + .seconds(5)
         let sent = ElectionInstant.now
         let (reply, cancel) = http.send(.get, "kv/\(path)?recurse\(wait)", within: limit)
-        state.withLock { ($0.cancel, $0.isWaiting) = (cancel, true) }
+        state.withLock { $0.cancel = cancel }
         reply.whenComplete { [weak self] result in self?.answered(result, after: index, sent: sent) }
     }
 
     private func answered(_ result: Result<ConsulReply, any Error>, after index: UInt64, sent: ElectionInstant) {
-        state.withLock { $0.isWaiting = false }
         guard !isEnded else { return }
         let received = ElectionInstant.now
         do {

@@ -19,8 +19,6 @@ final class ConsulWatch: Sendable {
         var query: BlockingQuery?
         var timer: RepeatedTask?
         var isCurrent = false
-        /// When the last answer was here.
-        var looked = ElectionInstant.distantPast
         /// By the group's name as it stands in the key.
         var seen: [String: SeenKey] = [:]
         /// Why the query keeps failing.
@@ -59,15 +57,12 @@ final class ConsulWatch: Sendable {
     var isCurrent: Bool { state.withLock { $0.isCurrent } }
 
     /// Those of the groups that nobody held when last looked, with their entries.
-    ///
-    /// While nobody looks, one of a crowd has probably taken what was free.
     func free(among groups: some Sequence<ElectionGroup>) -> [ElectionGroup: KVEntry?] {
         guard !subscribers.isEmpty else { return [:] }
         return state.withLock { state in
             guard state.isCurrent else { return [:] }
-            let isLooking = state.query?.isWaiting ?? false || .now - state.looked < .milliseconds(5)
             var free: [ElectionGroup: KVEntry?] = [:]
-            for group in groups where isLooking || crowds.size(group) <= HintSpread.unspread {
+            for group in groups {
                 let name = KeyNames.encode(group)
                 switch state.seen[name] {
                 case nil: free[group] = .some(nil)
@@ -185,7 +180,7 @@ final class ConsulWatch: Sendable {
                 let old = state.seen.removeValue(forKey: name)
                 if let change = SeenKey.Change(name, from: old, to: nil) { changes.append(change) }
             }
-            (state.isCurrent, state.looked) = (!answer.wentBack, answer.received)
+            state.isCurrent = !answer.wentBack
             if state.told != nil { logger?.info("releases are pushed to this process again") }
             (state.told, state.interruption) = (nil, nil)
             return changes
@@ -246,8 +241,7 @@ final class ConsulWatch: Sendable {
 
     /// The candidate that takes the lease goes first: it must not wait until all others listen again.
     private static func pause(afterReleaseTo crowd: Int) -> Duration {
-        let first = Duration.milliseconds(2)
-        return crowd <= HintSpread.unspread ? first : first + .milliseconds(min(50, crowd)) * Double.random(in: 0..<1)
+        .milliseconds(2) + .milliseconds(1) * min(50, crowd) * Double.random(in: 0..<1)
     }
 }
 #endif
