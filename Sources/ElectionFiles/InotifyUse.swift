@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+internal import CElectionSystem
 package import LeaderElection
 
 #if canImport(Glibc)
