@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 internal import CElectionSystem
+package import LeaderElection
 
 #if canImport(Glibc)
 internal import Glibc
@@ -56,4 +57,33 @@ package enum FileSystemKind: Hashable, Sendable {
         0x0000_ef53: "ext4", 0x5846_5342: "xfs", 0x9123_683e: "btrfs", 0x2fc1_2fc1: "zfs", 0x0102_1994: "tmpfs",
         0x8584_58f6: "ramfs", 0xf2f5_2010: "f2fs", 0x3153_464a: "jfs", 0x5265_4973: "reiserfs", 0xca45_1a4e: "bcachefs",
     ]
+}
+
+extension FileSystemKind {
+    /// What the kind of file system means to elections among processes that share the directory.
+    package var finding: StoreFinding {
+        switch self {
+        case .local(let name): .fine("filesystem", "it is on \(name), whose locks belong to this machine's kernel")
+        case .overlay:
+            .trouble(
+                "filesystem",
+                "it is in a container's own layer (overlayfs)",
+                why: "other containers see other files there and elect a leader of their own",
+                remedy: "put it on a volume that all candidates share"
+            )
+        case .network(let name):
+            .trouble(
+                "filesystem",
+                "it is on a network file system (\(name))",
+                why: "locks can be lost there without notice, so that two may lead, and nothing tells of a release",
+                remedy: "put it on a local file system, or take a store with a server"
+            )
+        }
+    }
+}
+
+/// What an operator should know of the directory that a store of files is in.
+package func examineDirectory(_ path: String) throws(FileError) -> [StoreFinding] {
+    let findings = [try FileSystemKind.of(path).finding, InotifyUse.now()?.finding]
+    return findings.compactMap(\.self)
 }

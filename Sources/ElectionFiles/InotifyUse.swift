@@ -56,25 +56,12 @@ package struct InotifyUse: Hashable, Sendable {
     }
 
     private static func number(_ path: String) -> Int? {
-        guard let file = fopen(path, "re") else { return nil }
-        defer { fclose(file) }
-        var buffer = [CChar](repeating: 0, count: 32)
-        guard fgets(&buffer, 31, file) != nil else { return nil }
-        return Int(String(decoding: buffer.prefix { $0 >= 0x30 && $0 <= 0x39 }.map { UInt8($0) }, as: UTF8.self))
+        guard let bytes = try? readFile(path, atMost: 32) else { return nil }
+        return Int(String(decoding: bytes.prefix { $0 >= 0x30 && $0 <= 0x39 }, as: UTF8.self))
     }
 
-    private static func names(in folder: String) -> [String] {
-        guard let directory = opendir(folder) else { return [] }
-        defer { closedir(directory) }
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            names.append(name)
-        }
-        return names
-    }
+    /// None where this user may not look.
+    private static func names(in folder: String) -> [String] { (try? fileNames(in: folder)) ?? [] }
 
     private static func link(_ path: String) -> String? {
         var buffer = [UInt8](repeating: 0, count: 64)
@@ -82,28 +69,5 @@ package struct InotifyUse: Hashable, Sendable {
             bytes.baseAddress.map { readlink(path, $0.assumingMemoryBound(to: CChar.self), bytes.count) } ?? -1
         }
         return count > 0 ? String(decoding: buffer.prefix(count), as: UTF8.self) : nil
-    }
-}
-
-extension FileSystemKind {
-    /// What the kind of file system means to elections among processes that share the directory.
-    package var finding: StoreFinding {
-        switch self {
-        case .local(let name): .fine("filesystem", "it is on \(name), whose locks belong to this machine's kernel")
-        case .overlay:
-            .trouble(
-                "filesystem",
-                "it is in a container's own layer (overlayfs)",
-                why: "other containers see other files there and elect a leader of their own",
-                remedy: "put it on a volume that all candidates share"
-            )
-        case .network(let name):
-            .trouble(
-                "filesystem",
-                "it is on a network file system (\(name))",
-                why: "locks can be lost there without notice, so that two may lead, and nothing tells of a release",
-                remedy: "put it on a local file system, or take a store with a server"
-            )
-        }
     }
 }

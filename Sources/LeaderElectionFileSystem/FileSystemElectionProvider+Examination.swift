@@ -11,8 +11,7 @@ extension FileSystemElectionProvider: ExaminableProvider {
         while path.contains("/"), (try? FileIdentity(path: path, followingLink: true)) == nil {
             path = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
         }
-        let kind = try FileSystemKind.of(path.isEmpty ? "/" : path)
-        return [kind.finding] + (InotifyUse.now().map { [$0.finding] } ?? [])
+        return try examineDirectory(path.isEmpty ? "/" : path)
     }
 
     /// Nil: nothing is timed by a clock.

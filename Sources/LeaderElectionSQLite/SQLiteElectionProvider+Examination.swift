@@ -6,8 +6,7 @@ package import LeaderElection
 extension SQLiteElectionProvider: ExaminableProvider {
     /// The kind of file system, whether the kernel can tell of releases, and how the database keeps what it was given.
     package func examine() async throws -> [StoreFinding] {
-        let kind = try FileSystemKind.of(store.settings.parentDirectory)
-        return [kind.finding] + (InotifyUse.now().map { [$0.finding] } ?? []) + [try await store.journal()]
+        try examineDirectory(store.settings.parentDirectory) + [try await store.journal()]
     }
 
     /// Nil: leases are timed by this machine's own boot clock.
