@@ -13,6 +13,7 @@ let package = Package(
             dependencies: [
                 "CBenchmark",
                 .product(name: "LeaderElection", package: "swift-leader-election"),
+                .product(name: "LeaderElectionConsul", package: "swift-leader-election"),
                 .product(name: "LeaderElectionFileSystem", package: "swift-leader-election"),
                 .product(name: "LeaderElectionPostgres", package: "swift-leader-election"),
                 .product(name: "LeaderElectionRedis", package: "swift-leader-election"),

@@ -17,11 +17,11 @@ struct Options {
     }
 
     static let names = [
-        "machine", "read", "memory", "many", "file", "sqlite", "rounds", "postgres", "redis", "zookeeper", "soak",
+        "machine", "read", "memory", "many", "file", "sqlite", "rounds", "postgres", "redis", "zookeeper", "consul", "soak",
     ]
 
     /// What takes so long, or needs so much around it, that it is measured only when it is named.
-    static let onlyWhenNamed: Set = ["postgres", "redis", "zookeeper", "soak"]
+    static let onlyWhenNamed: Set = ["postgres", "redis", "zookeeper", "consul", "soak"]
 
     func includes(_ name: String) -> Bool {
         only.isEmpty ? !Self.onlyWhenNamed.contains(name) : only.contains(name)

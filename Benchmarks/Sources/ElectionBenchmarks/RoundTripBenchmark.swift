@@ -18,7 +18,7 @@ struct RoundTripBenchmark {
             switch server {
             case .postgres: try await RawPostgres(group: Self.group) { _ = try await pair(provider) }
             case .redis: try await RawRedis(url: try server.url()) { _ = try await pair(provider) }
-            case .zookeeper: throw Usage(description: "there is no plain client of ZooKeeper to compare with")
+            case .zookeeper, .consul: throw Usage(description: "there is no plain client to compare with")
             }
         var (ours, theirs): ([Double], [Double]) = ([], [])
         // By turns, so that both meet the same machine.

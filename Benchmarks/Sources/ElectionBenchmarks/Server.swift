@@ -2,6 +2,7 @@
 
 internal import Foundation
 internal import LeaderElection
+internal import LeaderElectionConsul
 internal import LeaderElectionPostgres
 internal import LeaderElectionRedis
 internal import LeaderElectionZooKeeper
@@ -11,12 +12,14 @@ enum Server: String, CaseIterable {
     case postgres
     case redis
     case zookeeper
+    case consul
 
     var name: String {
         switch self {
         case .postgres: "PostgreSQL"
         case .redis: "Redis"
         case .zookeeper: "ZooKeeper"
+        case .consul: "Consul"
         }
     }
 
@@ -26,14 +29,23 @@ enum Server: String, CaseIterable {
         case .postgres: 1.1
         case .redis: 1.9
         case .zookeeper: 5.8
+        case .consul: 6.6
         }
     }
 
     /// Seconds from a kill to the next leader where the store does not end leases to the millisecond: lease, tick, 20 ms.
-    var crash: Double? { self == .zookeeper ? 3.22 : nil }
+    ///
+    /// On Consul a short lease is watched from outside: from its last change for the whole lease and a margin for clocks.
+    var crash: Double? {
+        switch self {
+        case .postgres, .redis: nil
+        case .zookeeper: 3.22
+        case .consul: 3.2
+        }
+    }
 
     /// Milliseconds in which ten thousand groups are to be led.
-    var acquiringAll: Double { self == .zookeeper ? 5000 : 2000 }
+    var acquiringAll: Double { crash == nil ? 2000 : 5000 }
 
     func url() throws -> String {
         let variable = "ELECTION_\(rawValue.uppercased())_URL"
@@ -48,11 +60,12 @@ enum Server: String, CaseIterable {
         case .postgres: try PostgresElectionProvider(try url())
         case .redis: try RedisElectionProvider(url: try url())
         case .zookeeper: try ZooKeeperElectionProvider(try url())
+        case .consul: try ConsulElectionProvider(try url())
         }
     }
 
-    /// How often the server has been asked to run a statement or a script.
-    func requests() throws -> Int {
+    /// How often the server has been asked to run a statement or a script; nil where it does not count.
+    func requests() throws -> Int? {
         switch self {
         case .postgres:
             let text = try Self.script([
@@ -75,6 +88,7 @@ enum Server: String, CaseIterable {
                 ]
             )
             return Int(text.split(separator: "\n").first ?? "") ?? 0
+        case .consul: return nil
         }
     }
 

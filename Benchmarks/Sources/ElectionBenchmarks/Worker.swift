@@ -2,6 +2,7 @@
 
 internal import Foundation
 internal import LeaderElection
+internal import LeaderElectionConsul
 internal import LeaderElectionFileSystem
 internal import LeaderElectionPostgres
 internal import LeaderElectionRedis
@@ -11,7 +12,7 @@ internal import Synchronization
 
 /// A process that hosts candidates for the benchmark; told by lines, it answers in lines of words.
 ///
-/// Orders: `stop` stops the leader among the candidates and adds a fresh one in its place. Answers: `ready`,
+/// Orders: `stop` stops the leader among the candidates; `join` adds a fresh one in its place. Answers: `ready`,
 /// `acquired INSTANT`, `stopping INSTANT`, `renewed DEADLINE`, `lost`, each instant in nanoseconds of the boot clock.
 struct Worker {
     let store: String
@@ -38,6 +39,7 @@ struct Worker {
         switch store {
         case "file": try await run(on: .fileSystem(directory: path))
         case "sqlite": try await run(on: .sqlite(path: path))
+        case "consul": try await run(on: .consul(path))
         case "postgres": try await run(on: .postgres(path))
         case "zookeeper": try await run(on: .zookeeper(path))
         default: try await run(on: .redis(path))
@@ -60,12 +62,12 @@ struct Worker {
                 }
             }
             for group in 0..<groups { for _ in 0..<candidates { try join(group) } }
-            for await line in linesFromParent() where line == "stop" {
-                guard let old = host.leader, old.isLeader else { continue }
+            for await line in linesFromParent() {
+                if line == "join" { try join(0) }
+                guard line == "stop", let old = host.leader, old.isLeader else { continue }
                 let instant = clock.now
                 old.stop()
                 printLine("stopping \(instant.nanoseconds)")
-                try join(0)
             }
             exit(0)
         }
