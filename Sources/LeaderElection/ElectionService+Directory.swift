@@ -83,9 +83,7 @@ extension ElectionService {
     }
 
     func moveInDirectory(at moment: Moment) {
-        // Whoever stands down, from now on or no longer, says so without being asked.
-        let isEligible = machine.isEligible(at: moment.now)
-        perform(directory?.changed(isEligible: isEligible, health: fitness?.score, at: moment.now) ?? [])
+        tellWhetherEligible(at: moment.now)
         let position: DirectoryMachine.Position =
             if let term = machine.term { .leading(term: term) } else if let nonce = machine.waitingNonce {
                 .waiting(nonce)
@@ -97,12 +95,16 @@ extension ElectionService {
         rearmDirectory()
     }
 
-    /// Tells others whether this candidate would lead, and how well it is.
+    /// Tells others how well this candidate is, and so whether it would lead.
     func tellHealth() {
-        let now = clock.now
+        tellWhetherEligible(at: clock.now)
+        rearmDirectory()
+    }
+
+    /// Whoever stands down, from now on or no longer, says so without being asked.
+    private func tellWhetherEligible(at now: ElectionInstant) {
         let isEligible = machine.isEligible(at: now)
         perform(directory?.changed(isEligible: isEligible, health: fitness?.score, at: now) ?? [])
-        rearmDirectory()
     }
 
     func noted() {
