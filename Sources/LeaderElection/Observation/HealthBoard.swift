@@ -102,7 +102,7 @@ final class HealthBoard: Sendable {
                 case .duplicateCandidate: break
                 default: if contents.unanswered != nil { contents.begin(.silence, error, since: instant) }
                 }
-            case .renewed, .renewalFailed: break
+            case .renewed, .renewalFailed, .deferred: break
             }
         }
     }

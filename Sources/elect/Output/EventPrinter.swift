@@ -108,6 +108,8 @@ struct EventPrinter: Sendable {
             if let until = event.validUntil {
                 text += "  valid for \(DurationText.format(until - event.instant))"
             }
+        case .deferred:
+            if let until = event.validUntil { text += "  for \(DurationText.format(until - event.instant))" }
         default: break
         }
         if let reason = event.reason { text += "  (\(Output.printable(reason.rawValue)))" }
@@ -121,7 +123,7 @@ struct EventPrinter: Sendable {
             switch kind {
             case .acquired, .recovered: 32
             case .lost, .error: 31
-            case .jeopardy, .renewalFailed: 33
+            case .jeopardy, .renewalFailed, .deferred: 33
             case .changed: 36
             default: nil
             }
