@@ -160,7 +160,8 @@ final class RedisNotices: Sendable {
         case .emptied: "the server's data was deleted; leases of before may still run"
         case .restarted: "the server was started only now, and may have forgotten leases that still run"
         case .unidentified, nil: "the server does not tell who it is; leases that it may have forgotten may still run"
-        case .notAsked, .known, .fresh: "leases that the server may have forgotten may still run"
+        case .notAsked, .known, .fresh:
+            "the server was restarted, replaced or emptied a short time ago, and may have forgotten leases that still run"
         }
     }
 
