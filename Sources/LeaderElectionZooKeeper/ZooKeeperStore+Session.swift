@@ -272,8 +272,7 @@ extension ZooKeeperStore {
         }
         phase = .closed(notBefore: .distantPast, cause: nil)
         watched = [:]
-        unwatched = []
-        unwatchedHead = 0
+        unwatched = FIFOQueue()
         entriesUnderWay = 0
         watchIDs = [:]
         watchedBytes = 0
