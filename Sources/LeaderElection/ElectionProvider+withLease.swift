@@ -50,12 +50,13 @@ extension ElectionProvider {
             if let leader = election.leader {
                 throw ElectionError(
                     .leaseHeld,
-                    "\"\(leader.id)\" holds the lease in term \(leader.term) and did not give it back within \(limit)",
+                    "\"\(leader.id)\" holds the lease in term \(leader.term) and did not give it back within "
+                        + limit.text(),
                     group: group
                 )
             }
             throw problem
-                ?? ElectionError(.leaseHeld, "the lease was not to be had within \(limit)", group: group)
+                ?? ElectionError(.leaseHeld, "the lease was not to be had within \(limit.text())", group: group)
         }
     }
 }

@@ -61,7 +61,7 @@ extension ElectionStateMachine {
     }
 
     static func timeout(_ timeout: Duration) -> ElectionError {
-        ElectionError(.timedOut, "the store did not answer within \(timeout); its state is unknown")
+        ElectionError(.timedOut, "the store did not answer within \(timeout.text()); its state is unknown")
     }
 
     /// The store answered an acquisition; `operation` tells whether it is the one that we are waiting for.

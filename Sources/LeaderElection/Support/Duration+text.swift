@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 
 extension Duration {
-    private static let units: [(name: String, nanoseconds: Int64)] = [
-        ("h", 3_600_000_000_000), ("min", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1000),
+    /// The longest first; minutes and hours only for what they say exactly, as 24 h for 86401 s would not do.
+    private static let units: [(name: String, nanoseconds: Int64, isForWhole: Bool)] = [
+        ("h", 3_600_000_000_000, true), ("min", 60_000_000_000, true),
+        ("s", 1_000_000_000, false), ("ms", 1_000_000, false), ("us", 1000, false),
     ]
 
     /// For people, in four digits: `166.7 ms`, `2.5 s`.
@@ -10,20 +12,22 @@ extension Duration {
     /// - Parameter isRoundedDown: for a bound that whoever reads it should be able to use.
     package func text(isRoundedDown: Bool = false) -> String {
         let nanoseconds = wholeNanoseconds
-        // 90 s and 119 s say more than 1.5 min and 1.983 min.
-        let unit = Self.units.first { nanoseconds.magnitude >= ($0.name == "min" ? 2 : 1) * $0.nanoseconds.magnitude }
-        guard let unit else { return nanoseconds == 0 ? "0 s" : "\(nanoseconds) ns" }
-        let scale: Int64 =
-            switch nanoseconds.magnitude / unit.nanoseconds.magnitude {
-            case ..<10: 1000
-            case ..<100: 100
-            case ..<1000: 10
-            default: 1
-            }
-        let (steps, rest) = nanoseconds.quotientAndRemainder(dividingBy: unit.nanoseconds / scale)
-        let isNextNearer = !isRoundedDown && rest.magnitude * 2 >= (unit.nanoseconds / scale).magnitude
-        let rounded = steps + (isNextNearer ? rest.signum() : 0)
-        let (whole, part) = rounded.quotientAndRemainder(dividingBy: scale)
-        return (part == 0 ? "\(whole)" : "\(Double(rounded) / Double(scale))") + " \(unit.name)"
+        for unit in Self.units where nanoseconds.magnitude >= unit.nanoseconds.magnitude {
+            let scale: Int64 =
+                switch nanoseconds.magnitude / unit.nanoseconds.magnitude {
+                case ..<10: 1000
+                case ..<100: 100
+                case ..<1000: 10
+                default: 1
+                }
+            let step = unit.nanoseconds / scale
+            var (steps, rest) = nanoseconds.quotientAndRemainder(dividingBy: step)
+            // 90 s and 119 s are easier to read than 1.5 min and 1.983 min.
+            if unit.isForWhole, rest != 0 || nanoseconds.magnitude < 120_000_000_000 { continue }
+            if !isRoundedDown, rest.magnitude * 2 >= step.magnitude { steps += rest.signum() }
+            let (whole, part) = steps.quotientAndRemainder(dividingBy: scale)
+            return (part == 0 ? "\(whole)" : "\(Double(steps) / Double(scale))") + " \(unit.name)"
+        }
+        return nanoseconds == 0 ? "0 s" : "\(nanoseconds) ns"
     }
 }

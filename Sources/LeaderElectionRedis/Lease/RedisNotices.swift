@@ -100,8 +100,8 @@ final class RedisNotices: Sendable {
     func clockJumped(by jump: Duration, at address: String, lease: Duration) {
         let error = ElectionError(
             .storeUnsuitable,
-            "the clock of the server \(address) jumped forward by \(jump); leases that it ended early are watched for "
-                + "\(lease) before anybody takes them over. Set the clock slowly (slew), not in steps"
+            "the clock of the server \(address) jumped forward by \(jump.text()); leases that it ended early are watched "
+                + "for \(lease.text()) before anybody takes them over. Set the clock slowly (slew), not in steps"
         )
         logger?.warning("\(error.message)")
         send(error)

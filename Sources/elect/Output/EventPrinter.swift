@@ -3,7 +3,6 @@
 internal import CElectCommand
 internal import CElectionSystem
 internal import LeaderElection
-internal import LeaderElectionConfiguration
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -106,10 +105,10 @@ struct EventPrinter: Sendable {
         case .ready: text += "  as \(Output.printable(event.candidate))"
         case .acquired, .renewed, .jeopardy, .recovered:
             if let until = event.validUntil {
-                text += "  valid for \(DurationText.format(until - event.instant))"
+                text += "  valid for \((until - event.instant).text())"
             }
         case .deferred:
-            if let until = event.validUntil { text += "  for \(DurationText.format(until - event.instant))" }
+            if let until = event.validUntil { text += "  for \((until - event.instant).text())" }
         default: break
         }
         if let reason = event.reason { text += "  (\(Output.printable(reason.rawValue)))" }
