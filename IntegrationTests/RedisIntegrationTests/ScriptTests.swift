@@ -28,7 +28,7 @@ struct ScriptTests {
         let words =
             [
                 limit, "PUBLISH", prefix + ":changes", "sender", "\((prefix + ":lease:").utf8.count)", "3000", "0",
-                "off", "0", mode,
+                "off", "0", mode, "0",
             ]
             + [nonce, "", observed.term, observed.sequence, "3000", "holder", "incarnation", "{}", proposal]
         let values = try await node(server).run(

@@ -10,7 +10,10 @@ extension ElectionStory {
         var end = first.start
         for term in terms {
             if term.start > end {
-                lines.append("\(time(end))  Nobody leads for \(Self.text(term.start - end)).")
+                let cause = deferrals.first { (end..<term.start).contains($0.time) }
+                lines.append(
+                    "\(time(end))  Nobody leads for \(Self.text(term.start - end))\(cause.map { ": \($0.reason)" } ?? "")."
+                )
             } else if term.start < end {
                 // Two bounds that are not exact, or two leaders: only the audit can tell.
                 lines.append("\(time(term.start))  The next leader begins before the last is known to have ended.")

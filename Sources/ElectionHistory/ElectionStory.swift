@@ -31,6 +31,8 @@ package struct ElectionStory: Sendable {
     package var group: String
     /// In the order of their beginning.
     package var terms: [Term]
+    /// When a candidate was told that the store let nobody lead, and why; in order.
+    package var deferrals: [(time: Int64, reason: String)]
     /// The first and the last instant that anything is known of.
     package var range: ClosedRange<Int64>
 
@@ -41,6 +43,9 @@ package struct ElectionStory: Sendable {
         guard let first = times.min(), let last = times.max() else { return nil }
         self.group = group
         range = first...last
+        deferrals = part.processes.flatMap(\.lines)
+            .compactMap { line in line.event == "deferred" ? line.reason.map { (line.time, $0) } : nil }
+            .sorted { $0.0 < $1.0 }
         terms = part.processes.flatMap { Self.terms(of: $0, until: last) }.sorted {
             ($0.start, $0.number) < ($1.start, $1.number)
         }

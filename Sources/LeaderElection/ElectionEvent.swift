@@ -20,6 +20,11 @@ public struct ElectionEvent: Sendable {
         case lost
         /// Another leader was seen, or that there is none.
         case changed
+        /// The store lets nobody lead for now: ``ElectionEvent/reason`` says why, in the store's own words.
+        ///
+        /// Told once for each reason, and for as long as the store goes on to refuse. Only those that ask for leadership
+        /// hear of it.
+        case deferred
         /// Something went wrong; reported once per change of cause.
         case error
         /// The service has stopped; the last event.
@@ -36,13 +41,15 @@ public struct ElectionEvent: Sendable {
     public let term: Int64?
     /// Who leads, as far as known right after the event.
     public let leader: Leader?
-    /// Why; for ``Kind/lost`` and ``Kind/changed``.
+    /// Why; for ``Kind/lost``, ``Kind/changed`` and ``Kind/deferred``.
     public let reason: ElectionReason?
     /// What went wrong; for ``Kind/error`` and ``Kind/renewalFailed``.
     public let error: ElectionError?
     /// When, on the boot clock.
     public let instant: ElectionInstant
     /// Until when the term lasts if nothing prolongs it; for events while leading.
+    ///
+    /// For ``Kind/deferred``, when the store is asked again, which may be earlier than it grants anything.
     public let validUntil: ElectionInstant?
 }
 

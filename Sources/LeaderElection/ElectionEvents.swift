@@ -52,34 +52,9 @@ extension ElectionEvents.Iterator: Sendable {}
 
 /// Keeps the newest events, and among them those that matter longest.
 struct EventBuffer: SubscriberBuffer {
-    /// Elements with their numbers, in order; taking the first costs the same however many there are.
-    private struct Queue {
-        private var elements: [(number: UInt64, event: ElectionEvent)?] = []
-        private var first = 0
-
-        var count: Int { elements.count - first }
-        var firstNumber: UInt64? { first < elements.count ? elements[first]?.number : nil }
-
-        mutating func append(_ event: ElectionEvent, _ number: UInt64) { elements.append((number, event)) }
-
-        mutating func removeFirst() -> ElectionEvent? {
-            guard first < elements.count else { return nil }
-            defer {
-                elements[first] = nil
-                first += 1
-                // A copy: room that was needed once is given back.
-                if first * 2 >= elements.count {
-                    elements = Array(elements[first...])
-                    first = 0
-                }
-            }
-            return elements[first]?.event
-        }
-    }
-
     let limit: Int
-    private var renewals = Queue()
-    private var others = Queue()
+    private var renewals = FIFOQueue<(number: UInt64, event: ElectionEvent)>()
+    private var others = FIFOQueue<(number: UInt64, event: ElectionEvent)>()
     private var lastNumber: UInt64 = 0
 
     init(limit: Int = 64) {
@@ -87,17 +62,17 @@ struct EventBuffer: SubscriberBuffer {
     }
 
     mutating func push(_ event: ElectionEvent) {
-        if renewals.count + others.count >= limit, renewals.removeFirst() == nil { _ = others.removeFirst() }
+        if renewals.count + others.count >= limit, renewals.popFirst() == nil { _ = others.popFirst() }
         lastNumber += 1
         switch event.kind {
-        case .renewed, .renewalFailed: renewals.append(event, lastNumber)
-        default: others.append(event, lastNumber)
+        case .renewed, .renewalFailed: renewals.append((lastNumber, event))
+        default: others.append((lastNumber, event))
         }
     }
 
     mutating func pop() -> ElectionEvent? {
-        guard let renewal = renewals.firstNumber else { return others.removeFirst() }
-        guard let other = others.firstNumber, other < renewal else { return renewals.removeFirst() }
-        return others.removeFirst()
+        guard let renewal = renewals.first else { return others.popFirst()?.event }
+        guard let other = others.first, other.number < renewal.number else { return renewals.popFirst()?.event }
+        return others.popFirst()?.event
     }
 }

@@ -36,10 +36,13 @@ extension ElectionProvider {
             var problem: ElectionError?
             while let event = await events.next() {
                 if let error = event.error { problem = error }
+                if event.kind == .deferred, let reason = event.reason {
+                    problem = ElectionError(.leaseHeld, "nobody may hold the lease for now: \(reason)", group: group)
+                }
                 if event.kind == .acquired, let leadership = election.leadership {
                     timer.cancel()
                     if let result = try await election.run(in: leadership, body) { return result }
-                } else if limit <= .zero, event.kind == .changed || event.kind == .error {
+                } else if limit <= .zero, [.changed, .deferred, .error].contains(event.kind) {
                     break
                 }
             }
@@ -47,12 +50,13 @@ extension ElectionProvider {
             if let leader = election.leader {
                 throw ElectionError(
                     .leaseHeld,
-                    "\"\(leader.id)\" holds the lease in term \(leader.term) and did not give it back within \(limit)",
+                    "\"\(leader.id)\" holds the lease in term \(leader.term) and did not give it back within "
+                        + limit.text(),
                     group: group
                 )
             }
             throw problem
-                ?? ElectionError(.leaseHeld, "the lease was not to be had within \(limit)", group: group)
+                ?? ElectionError(.leaseHeld, "the lease was not to be had within \(limit.text())", group: group)
         }
     }
 }

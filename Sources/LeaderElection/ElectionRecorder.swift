@@ -107,7 +107,7 @@ public final class ElectionRecorder: Sendable {
                 if let term = current.term { keep(term, &contents.past) }
                 contents.current[watch] = nil
                 return
-            case .ready, .renewed, .renewalFailed, .recovered, .error: break
+            case .ready, .renewed, .renewalFailed, .recovered, .deferred, .error: break
             }
             contents.current[watch] = current
         }

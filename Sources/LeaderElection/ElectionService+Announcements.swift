@@ -43,6 +43,11 @@ extension ElectionService {
             emit(.changed, term: machine.term, reason: reason)
             let leader = machine.leader
             log(.info, leader.map { "leader is \($0.id)" } ?? "nobody leads", term: leader?.term, reason: reason)
+        case .deferred(let reason, let until):
+            emit(.deferred, reason: ElectionReason(rawValue: reason), until: until)
+            // The store does not tell one group from another.
+            let level: Logger.Level = isNews(reason) ? .warning : .debug
+            log(level, "nobody may lead for \((until - clock.now).text()): \(reason)", term: nil)
         case .transferEnded(let error): transferEnded(error)
         case .error(let error):
             emit(.error, term: machine.term, error: error)

@@ -55,7 +55,7 @@ extension ElectionService {
         healthTimer = clock.schedule(at: clock.now + check.timeout) { [weak self, executor] in
             guard let self else { return }
             executor.execute {
-                let error = ElectionError(.timedOut, "the health check took longer than \(check.timeout)")
+                let error = ElectionError(.timedOut, "the health check took longer than \(check.timeout.text())")
                 self.assumeIsolated { $0.checked(.failure(error), of: number) }
             }
         }

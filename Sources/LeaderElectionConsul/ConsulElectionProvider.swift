@@ -51,17 +51,17 @@ public final class ConsulElectionProvider: ElectionProvider, PushingProvider {
             throw ElectionError(
                 .invalidConfiguration,
                 settings.mode == .session
-                    ? "leaseDuration \(leaseDuration) is shorter than a session of Consul's can be; use at least "
-                        + "\(settings.minimumLease), or mode=cas for leases of 1 s and more"
-                    : "leaseDuration \(leaseDuration) is shorter than this store allows; use at least "
-                        + "\(settings.minimumLease)",
+                    ? "leaseDuration \(leaseDuration.text()) is shorter than a session of Consul's can be; use at least "
+                        + "\(settings.minimumLease.text()), or mode=cas for leases of 1 s and more"
+                    : "leaseDuration \(leaseDuration.text()) is shorter than this store allows; use at least "
+                        + "\(settings.minimumLease.text())",
                 group: group.name
             )
         }
         guard leaseDuration <= .seconds(86_400) else {
             throw ElectionError(
                 .invalidConfiguration,
-                "leaseDuration \(leaseDuration) is longer than a session of Consul's can be; use at most 86400 s",
+                "leaseDuration \(leaseDuration.text()) is longer than a session of Consul's can be; use at most 86400 s",
                 group: group.name
             )
         }

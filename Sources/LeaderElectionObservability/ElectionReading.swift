@@ -118,6 +118,7 @@ struct ElectionReading {
             setLeaderless(true, at: end, &meters)
             spans?.end(reason, at: end)
         case .changed: setLeaderless(event.leader == nil, at: event.instant, &meters)
+        case .deferred: meters.count(.deferrals, group)
         case .error:
             guard let error = event.error else { return }
             meters.count(.errors, group, ("error", "\(error.code)"))

@@ -173,7 +173,7 @@ actor PostgresLink {
     }
 
     private func tookTooLong(_ timeout: Duration) -> ElectionError {
-        ElectionError(.timedOut, "\(opener.settings.place) did not answer within \(timeout)")
+        ElectionError(.timedOut, "\(opener.settings.place) did not answer within \(timeout.text())")
     }
 
     private func explained(_ failure: PQFailure) -> ElectionError {

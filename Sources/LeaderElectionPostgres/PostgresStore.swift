@@ -211,7 +211,7 @@ actor PostgresStore {
         hasSeenAuthority = true
         guard wait > 0 else { return }
         settings.logger?.notice(
-            "the database may have lost leases; no lease is granted for \(Duration.microseconds(wait))",
+            "the database may have lost leases; no lease is granted for \(Duration.microseconds(wait).text())",
             metadata: ["database": "\(settings.place)"]
         )
     }

@@ -29,33 +29,8 @@ struct WatchedNode {
     var isOnlooker = false
 }
 
-/// Requests that wait for their turn, the first ones first.
-struct RequestBacklog {
-    typealias Entry = (operation: ZooKeeperOperation, handler: ZooKeeperStore.Handler)
-
-    private var entries: [Entry] = []
-    private var head = 0
-
-    var count: Int { entries.count - head }
-    var isEmpty: Bool { count == 0 }
-
-    mutating func append(_ operation: ZooKeeperOperation, _ handler: @escaping ZooKeeperStore.Handler) {
-        entries.append((operation, handler))
-    }
-
-    mutating func popFirst() -> Entry? {
-        guard !isEmpty else { return nil }
-        let first = entries[head]
-        head += 1
-        if isEmpty { _ = removeAll() }
-        return first
-    }
-
-    mutating func removeAll() -> [Entry] {
-        defer { (entries, head) = ([], 0) }
-        return Array(entries[head...])
-    }
-}
+/// A request that waits for its turn.
+typealias WaitingRequest = (operation: ZooKeeperOperation, handler: ZooKeeperStore.Handler)
 
 extension ZooKeeperStore {
     /// How many requests are with the servers at once: enough to keep them busy, and so few that a heartbeat that is
@@ -70,13 +45,13 @@ extension ZooKeeperStore {
     /// - Parameter isUrgent: even if many are under way. It may then overtake others that wait to be sent.
     func send(_ operation: ZooKeeperOperation, isUrgent: Bool = false, _ handler: @escaping Handler) {
         guard !isUrgent, inFlight >= window || !backlog.isEmpty else { return handOver(operation, handler) }
-        backlog.append(operation, handler)
+        backlog.append((operation, handler))
     }
 
     /// Hands a request over that no election waits for, after all of its kind, once there is little else to do.
     func sendUnhurried(_ operation: ZooKeeperOperation, _ handler: @escaping Handler) {
         guard !hasRoomForMore || !backlog.isEmpty || !unhurried.isEmpty else { return handOver(operation, handler) }
-        unhurried.append(operation, handler)
+        unhurried.append((operation, handler))
     }
 
     /// Whether so little is under way that what nobody waits for takes its turn.

@@ -50,13 +50,15 @@ public struct ZooKeeperSettings: Sendable {
             throw Self.invalid("the user's name for digest is empty or holds a colon; choose another user")
         }
         guard tickTime >= .milliseconds(10), tickTime <= .seconds(60) else {
-            throw Self.invalid("tickTime \(tickTime) is out of range; give the tickTime of the servers' configuration")
+            throw Self.invalid(
+                "tickTime \(tickTime.text()) is out of range; give the tickTime of the servers' configuration"
+            )
         }
         if let sessionTimeout {
             guard sessionTimeout >= tickTime * 3, sessionTimeout <= .seconds(86_400) else {
                 throw Self.invalid(
-                    "sessionTimeout \(sessionTimeout) is out of range; use at least three times the servers' tickTime "
-                        + "of \(tickTime)"
+                    "sessionTimeout \(sessionTimeout.text()) is out of range; use at least three times the servers' "
+                        + "tickTime of \(tickTime.text())"
                 )
             }
         }

@@ -243,15 +243,10 @@ extension ZooKeeperStore {
 
     /// Sends what nobody waits for, while there is little else to do.
     func watchSome() {
-        while unwatchedHead < unwatched.count, entriesUnderWay == 0, hasRoomForMore {
-            let (group, node) = unwatched[unwatchedHead]
-            unwatchedHead += 1
+        while entriesUnderWay == 0, hasRoomForMore, let (group, node) = unwatched.popFirst() {
             // It may be gone by now.
             if groups[group]?.nonce(of: node) != nil { watchNow(group, node) }
         }
-        guard unwatchedHead == unwatched.count else { return }
-        unwatched = []
-        unwatchedHead = 0
     }
 
     private func watchNow(_ group: ElectionGroup, _ node: Contender) {

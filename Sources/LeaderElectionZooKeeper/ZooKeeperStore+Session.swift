@@ -194,16 +194,16 @@ extension ZooKeeperStore {
         if timeout < wanted * 0.99 {
             return ElectionError(
                 .invalidConfiguration,
-                "\(settings.servers) allow sessions of at most \(timeout) and not of \(wanted); use a shorter "
-                    + "leaseDuration, or raise the servers' maxSessionTimeout"
+                "\(settings.servers) allow sessions of at most \(timeout.text()) and not of \(wanted.text()); use a "
+                    + "shorter leaseDuration, or raise the servers' maxSessionTimeout"
             )
         }
         warn(
             "timeout",
             ElectionError(
                 .storeUnsuitable,
-                "\(settings.servers) made a session of \(timeout) of one of \(wanted): after a crash others wait that "
-                    + "long. Lower the servers' minSessionTimeout or tickTime, or use a longer leaseDuration"
+                "\(settings.servers) made a session of \(timeout.text()) of one of \(wanted.text()): after a crash others "
+                    + "wait that long. Lower the servers' minSessionTimeout or tickTime, or use a longer leaseDuration"
             )
         )
         return nil
@@ -272,8 +272,7 @@ extension ZooKeeperStore {
         }
         phase = .closed(notBefore: .distantPast, cause: nil)
         watched = [:]
-        unwatched = []
-        unwatchedHead = 0
+        unwatched = FIFOQueue()
         entriesUnderWay = 0
         watchIDs = [:]
         watchedBytes = 0

@@ -45,9 +45,9 @@ actor ZooKeeperStore {
     var handlers: [UInt64: Handler] = [:]
     var lastRequest: UInt64 = 0
     var inFlight = 0
-    var backlog = RequestBacklog()
+    var backlog = FIFOQueue<WaitingRequest>()
     /// What elections do not wait for.
-    var unhurried = RequestBacklog()
+    var unhurried = FIFOQueue<WaitingRequest>()
     var sentCount = 0
 
     // Queues.
@@ -56,8 +56,7 @@ actor ZooKeeperStore {
     var expectsNewGroups = true
     var entriesUnderWay = 0
     /// Nodes by which we lead, to be watched when there is little else to do.
-    var unwatched: [(group: ElectionGroup, node: Contender)] = []
-    var unwatchedHead = 0
+    var unwatched = FIFOQueue<(group: ElectionGroup, node: Contender)>()
     var watched: [UInt64: WatchedNode] = [:]
     var watchIDs: [String: UInt64] = [:]
     var watchedBytes = 0

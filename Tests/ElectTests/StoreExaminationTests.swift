@@ -82,7 +82,7 @@ import Testing
         #expect(findings(ahead: 0, gained: 0).map(\.check) == ["clock", "drift"])
         #expect(troubles(findings(ahead: 900_000_000, gained: 5_000_000)) == [])
         #expect(troubles(findings(ahead: -5 * second, gained: 0)) == ["clock"])
-        #expect(findings(ahead: -5 * second, gained: 0)[0].seen.hasPrefix("the store's clock is 5s behind this"))
+        #expect(findings(ahead: -5 * second, gained: 0)[0].seen.hasPrefix("the store's clock is 5 s behind this"))
         #expect(troubles(findings(ahead: 0, gained: 20_000_000)) == ["drift"])
         #expect(troubles(findings(ahead: 0, gained: -20_000_000)) == ["drift"])
         #expect(findings(ahead: 0, gained: 20_000_000)[1].seen.contains("ran 0.2 % faster"))

@@ -74,6 +74,21 @@ import Testing
         #expect(story.gaps.isEmpty)
     }
 
+    @Test func aGapIsExplainedByWhatTheStoreSaid() throws {
+        let second = Self.second
+        var (first, next) = (ForgedHistory("a"), ForgedHistory("b"))
+        try first.event("acquired", term: 5, at: second, until: 4 * second)
+        try first.event("lost", term: 5, at: 2 * second, reason: "superseded")
+        try next.event("deferred", at: 3 * second, reason: "its data was deleted", until: 12 * second)
+        try first.event("deferred", at: 4 * second, reason: "leases may still run", until: 12 * second)
+        try next.event("acquired", term: 6, at: 12 * second, until: 15 * second)
+        try next.event("lost", term: 6, at: 13 * second, reason: "stopped")
+        try first.event("acquired", term: 7, at: 14 * second, until: 17 * second)
+        let sentences = try #require(ElectionStory("g", in: ForgedHistory.history(first, next))).sentences
+        #expect(sentences.contains("1.000 s  Nobody leads for 10 s: its data was deleted."))
+        #expect(sentences.contains("12.000 s  Nobody leads for 1 s."))
+    }
+
     @Test func aGroupWithoutALeaderIsNoStoryOfTerms() throws {
         var idle = ForgedHistory("a")
         try idle.event("ready", at: 0)

@@ -184,7 +184,7 @@ extension Checker {
             }
         case .stopped:
             if let open = notes.eventTerm { fail("S10", "\(who): stopped before lost \(open)") }
-        case .ready, .changed, .error: break
+        case .ready, .changed, .deferred, .error: break
         }
     }
 

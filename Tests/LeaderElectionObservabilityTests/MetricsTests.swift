@@ -86,6 +86,19 @@ import Testing
         }
     }
 
+    @Test func aStoreThatLetsNobodyLeadIsCounted() async throws {
+        let loss = Fault.deferral(for: .seconds(5), reason: "its data is gone")
+        let rule = FaultRule(loss, when: .first(2), on: [.acquire])
+        let (election, _) = try bench.service("alone", rules: [rule])
+        let observer = try observer([election])
+        var events = election.events.makeAsyncIterator()
+        try await bench.during(election) {
+            _ = try await events.next(.deferred)
+            #expect(await observer.flush(within: .seconds(60)))
+            #expect(try count(.deferrals) == 1)
+        }
+    }
+
     @Test func onlyNamedGroupsHaveALabelOfTheirOwn() async throws {
         let names = ["named", "one", "two"]
         let elections = try names.map { try bench.service("alone", group: $0).election }

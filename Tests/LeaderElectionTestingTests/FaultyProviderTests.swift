@@ -45,6 +45,18 @@ struct FaultyProviderTests {
         if case .unknown? = answer { true } else { false }
     }
 
+    @Test("a deferral reaches the caller and not the store") func deferral() async throws {
+        let provider = provider([FaultRule(.deferral(for: .seconds(3), reason: "loss"), when: .first(2))])
+        guard case .deferred(.seconds(3), "loss")? = try await provider.acquire([request()]).first,
+            case .free? = try await provider.holders(of: [group]).first
+        else {
+            Issue.record("the first acquisition is put off")
+            return
+        }
+        // Of other verbs nothing comes of it.
+        #expect(term(try await provider.acquire([request()]).first) != nil)
+    }
+
     @Test(
         "without rules it conforms as the provider that it wraps",
         arguments: ProviderConformance.cases(

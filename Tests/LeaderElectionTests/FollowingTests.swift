@@ -243,4 +243,53 @@ import Testing
         harness.run(.milliseconds(1))
         #expect(harness.drain() == ["acquire"])
     }
+
+    /// How often why nobody may lead was told while the store gave these answers, each asked for when it had said.
+    private func tellings(_ harness: inout MachineHarness, _ answers: [AcquireAnswer]) throws -> Int {
+        var count = 0
+        for answer in answers {
+            harness.answer(try harness.takeAcquire(), answer)
+            count += harness.drain().count { $0 == "deferred" }
+            harness.run(try #require(harness.machine.wakeup) - harness.now)
+        }
+        return count
+    }
+
+    private func deferral(_ seconds: Double, _ reason: String = "quarantine") -> AcquireAnswer {
+        .deferred(retryAfter: .seconds(seconds), reason: reason)
+    }
+
+    @Test func aDeferralIsToldOnceForEachPeriodAndCause() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        #expect(try tellings(&harness, [deferral(10), deferral(10), deferral(10)]) == 1)
+        #expect(try tellings(&harness, [deferral(10, "another cause"), deferral(10, "another cause")]) == 1)
+        let held = AcquireAnswer.held(record(term: 10, remaining: .seconds(1)))
+        #expect(try tellings(&harness, [held, deferral(10)]) == 1)
+    }
+
+    @Test func anotherReasonForTheSameWaitIsNotToldAgain() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        harness.answer(try harness.takeAcquire(), deferral(10, "it was replaced"))
+        #expect(harness.drain().contains("deferred"))
+        harness.run(.seconds(4))
+        harness.hint()
+        harness.answer(try harness.takeAcquire(), deferral(6.1, "leases may still run"))
+        #expect(!harness.drain().contains("deferred"))
+    }
+
+    @Test func shortDeferralsAreToldOnceTheyAddUp() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        var told: [ElectionInstant] = []
+        let start = harness.now
+        for _ in 0..<200 {
+            harness.answer(try harness.takeAcquire(), deferral(0.025, "a transaction is open"))
+            if harness.drain().contains("deferred") { told.append(harness.now) }
+            harness.run(.milliseconds(25))
+        }
+        #expect(told.count == 1)
+        #expect(told.first.map { $0 - start + .milliseconds(25) } == .milliseconds(1675))
+    }
 }

@@ -103,8 +103,8 @@ struct InMemoryNoteTests {
                 "a", String(repeating: "é", count: 4_097), 30,
                 "the text of the note \"a\" has 8194 bytes; use at most 8192"
             ), ("a", "b\u{0}", 30, "the text of the note \"a\" holds the character U+0000; remove it"),
-            ("a", "", 0, "the note \"a\" is to be kept for 0.0 seconds; use a millisecond to a day"),
-            ("a", "", 86_401, "the note \"a\" is to be kept for 86401.0 seconds; use a millisecond to a day"),
+            ("a", "", 0, "the note \"a\" is to be kept for 0 s; use a millisecond to a day"),
+            ("a", "", 86_401, "the note \"a\" is to be kept for 86401 s; use a millisecond to a day"),
         ] as [(String, String, Int, String)]
     )
     func refusals(key: String, text: String, seconds: Int, message: String) {

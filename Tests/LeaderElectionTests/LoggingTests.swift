@@ -64,4 +64,33 @@ import Testing
         for task in running { try await task.value }
         passing.cancel()
     }
+
+    @Test func storeThatGrantsNothingSaysWhyOnceForEachGroup() async throws {
+        let loss = Fault.deferral(for: .seconds(9), reason: "its data is gone")
+        let rule = FaultRule(loss, when: .first(60), on: [.acquire])
+        let provider = FaultyProvider(wrapping: harness.provider(), clock: harness.clock, rules: [rule])
+        let elections = try (0..<20).map { try service("group-\($0)", provider: provider) }
+        var readers = elections.map { $0.events.makeAsyncIterator() }
+        let running = elections.map { election in Task { try await election.run() } }
+        let start = harness.clock.now
+        for index in elections.indices {
+            let event = try await readers[index].next(.deferred)
+            #expect(event.reason?.rawValue == "its data is gone" && event.term == nil)
+            #expect(event.validUntil == start + .seconds(9))
+            #expect(event.description == "deferred group-\(index) (its data is gone)")
+        }
+        // Twice more each of them is put off, of which nobody needs to hear.
+        try await harness.steadily {
+            for var reader in elections.map({ $0.events.makeAsyncIterator() }) {
+                while let event = await reader.next(), event.kind != .acquired { #expect(event.kind != .deferred) }
+            }
+        }
+        #expect(provider.faultCounts == [60])
+        let told = log.entries.filter { $0.message == "nobody may lead for 9 s: its data is gone" }
+        #expect(told.count == 20 && told.count { $0.level == .warning } == 1)
+        for election in elections { election.stop() }
+        let passing = Task { try await harness.clock.passTime() }
+        for task in running { try await task.value }
+        passing.cancel()
+    }
 }

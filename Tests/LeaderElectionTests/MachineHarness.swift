@@ -184,6 +184,7 @@ struct MachineHarness {
             case .recovered: "recovered"
             case .lost(_, let reason): "lost \(reason)"
             case .leaderChanged: "changed"
+            case .deferred: "deferred"
             case .transferEnded(let error): error.map { "transfer ended \($0.code)" } ?? "transferred"
             case .error(let error): "error \(error.code)"
             }

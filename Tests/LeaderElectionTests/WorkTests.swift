@@ -171,6 +171,18 @@ import Testing
         }
     }
 
+    @Test func withLeaseSaysWhyTheStoreGrantsNothing() async throws {
+        let provider = FaultyProvider(
+            wrapping: harness.provider(),
+            clock: harness.clock,
+            rules: [FaultRule(.deferral(for: .seconds(10), reason: "its data is gone"))]
+        )
+        let error = await #expect(throws: ElectionError.self) {
+            try await provider.withLease("migration", clock: harness.clock) { _ in }
+        }
+        #expect(error?.code == .leaseHeld && error?.message.contains("its data is gone") == true)
+    }
+
     @Test func withLeaseWaitsForTheHolder() async throws {
         let holder = try harness.service("holder", group: "migration")
         let running = Task { try await holder.run() }

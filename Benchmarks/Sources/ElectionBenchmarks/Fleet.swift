@@ -16,6 +16,7 @@ final class Fleet {
     private let path: String
     private let groups: Int
     private let lease: Int
+    private let isListed: Bool
     private let prefix = "bench-\(UInt32.random(in: 0 ... .max))-"
     private let words: AsyncStream<Word>
     private let said: AsyncStream<Word>.Continuation
@@ -26,11 +27,13 @@ final class Fleet {
     /// - Parameters:
     ///   - store: `file`, `sqlite`, or the name of a server.
     ///   - path: where the store is: a file, a directory, or a URL.
-    init(store: String, path: String, groups: Int = 1, lease: Int = 10) {
+    ///   - isListed: whether the candidates leave notes about themselves.
+    init(store: String, path: String, groups: Int = 1, lease: Int = 10, isListed: Bool = true) {
         self.store = store
         self.path = path
         self.groups = groups
         self.lease = lease
+        self.isListed = isListed
         (words, said) = AsyncStream.makeStream(of: Word.self)
     }
 
@@ -42,7 +45,7 @@ final class Fleet {
         lastWorker += 1
         let worker = lastWorker
         let child = try ChildProcess(arguments: [
-            "worker", store, path, "\(groups)", "\(candidates)", "\(lease)", prefix,
+            "worker", store, path, "\(groups)", "\(candidates)", "\(lease)", prefix, isListed ? "listed" : "unlisted",
         ]) {
             [said, heard] line in
             let parts = line.split(separator: " ")

@@ -22,17 +22,19 @@ struct Worker {
     let lease: Duration
     /// What the groups' names begin with: a store that outlives its candidates remembers them.
     let prefix: String
+    let isListed: Bool
 
     init(arguments: [String]) throws {
-        guard arguments.count == 6, let groups = Int(arguments[2]), let candidates = Int(arguments[3]),
+        guard arguments.count == 7, let groups = Int(arguments[2]), let candidates = Int(arguments[3]),
             let lease = Int(arguments[4])
-        else { throw Usage(description: "a worker needs store, path, groups, candidates, lease and prefix") }
+        else { throw Usage(description: "a worker needs store, path, groups, candidates, lease, prefix, listing") }
         store = arguments[0]
         path = arguments[1]
         self.groups = groups
         self.candidates = candidates
         self.lease = .seconds(lease)
         prefix = arguments[5]
+        isListed = arguments[6] == "listed"
     }
 
     func run() async throws {
@@ -51,10 +53,12 @@ struct Worker {
         let host = Host(expected: groups * candidates)
         try await withThrowingDiscardingTaskGroup { tasks in
             func join(_ group: Int) throws {
+                var configuration = ElectionConfiguration(leaseDuration: lease)
+                configuration.isListed = isListed
                 let election = try ElectionService(
                     "\(prefix)\(group)",
                     provider: provider,
-                    configuration: ElectionConfiguration(leaseDuration: lease)
+                    configuration: configuration
                 )
                 // Renewals of the first group only: they count the rounds of all.
                 tasks.addTask { [isFirst = group == 0, isAlone = groups == 1] in

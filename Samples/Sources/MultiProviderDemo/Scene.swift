@@ -67,6 +67,7 @@ struct Scene {
                 self[place].members[word.candidate]?.life = .follows
             }
         case "jeopardy": note(word.nanoseconds, place, "\(word.candidate) cannot renew its lease")
+        case "deferred": note(word.nanoseconds, place, "\(word.candidate) has to wait: \(word.reason ?? "")")
         case "error": note(word.nanoseconds, place, "\(word.candidate): \(word.message ?? "error")")
         default: break
         }

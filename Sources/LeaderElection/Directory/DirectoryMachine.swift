@@ -187,7 +187,7 @@ struct DirectoryMachine: Sendable {
         if let transfer, transfer.phase != .draining, now >= transfer.deadline {
             let error = ElectionError(
                 .transferRefused,
-                "\"\(transfer.heir)\" is listed but did not say within \(offerTimeout) that it is ready to lead"
+                "\"\(transfer.heir)\" is listed but did not say within \(offerTimeout.text()) that it is ready to lead"
             )
             end(transfer, error, &actions)
         }

@@ -123,8 +123,8 @@ public struct ElectionOperator: Sendable {
                     ElectionError(
                         .timedOut,
                         """
-                        not done within \(timeout): the work of \"\(record.holder.id)\" may not end, or it may be cut off from \
-                        the store, gone, or not listed
+                        not done within \(timeout.text()): the work of \"\(record.holder.id)\" may not end, or \
+                        it may be cut off from the store, gone, or not listed
                         """,
                         group: group.name
                     )

@@ -60,10 +60,10 @@ extension HealthCheck {
     func validate() throws {
         func refuse(_ what: String) -> ElectionError { ElectionError(.invalidConfiguration, "healthCheck: \(what)") }
         guard (.milliseconds(100) ... .seconds(86400)).contains(interval) else {
-            throw refuse("interval \(interval) is out of range; use 100 milliseconds to 1 day")
+            throw refuse("interval \(interval.text()) is out of range; use 100 milliseconds to 1 day")
         }
         guard (.milliseconds(10) ... .seconds(86400)).contains(timeout) else {
-            throw refuse("timeout \(timeout) is out of range; use 10 milliseconds to 1 day")
+            throw refuse("timeout \(timeout.text()) is out of range; use 10 milliseconds to 1 day")
         }
         guard (0...1).contains(minimumScore) else {
             throw refuse("minimumScore \(minimumScore) is out of range; use 0 to 1")

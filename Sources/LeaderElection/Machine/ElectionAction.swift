@@ -52,6 +52,8 @@ package enum ElectionAction: Sendable {
         case recovered(term: Int64, until: ElectionInstant)
         case lost(term: Int64, ElectionReason)
         case leaderChanged(ElectionReason)
+        /// The store lets nobody lead, for a reason of its own, and is asked again at that time.
+        case deferred(String, until: ElectionInstant)
         /// A transfer has come to its end; nil if the heir holds the lease.
         case transferEnded(ElectionError?)
         case error(ElectionError)

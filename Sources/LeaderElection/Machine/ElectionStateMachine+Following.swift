@@ -16,6 +16,8 @@ extension ElectionStateMachine {
         var hintRetry: Int?
         /// The version of a lease that nobody but us can time, and since when we see it unchanged.
         var watched: (version: LeaseVersion, since: ElectionInstant, lease: Duration)?
+        /// While the store lets nobody lead: the reason that was told, and how long that is known to last.
+        var deferral: (reason: String?, until: ElectionInstant)?
 
         func wakeup(attemptTimeout: Duration) -> ElectionInstant {
             operation.map { $0.sent.now + attemptTimeout } ?? nextAttempt
@@ -59,7 +61,7 @@ extension ElectionStateMachine {
     }
 
     static func timeout(_ timeout: Duration) -> ElectionError {
-        ElectionError(.timedOut, "the store did not answer within \(timeout); its state is unknown")
+        ElectionError(.timedOut, "the store did not answer within \(timeout.text()); its state is unknown")
     }
 
     /// The store answered an acquisition; `operation` tells whether it is the one that we are waiting for.
@@ -78,9 +80,8 @@ extension ElectionStateMachine {
             case .granted(let term, let lease):
                 granted(term: term, lease: lease, sent: operation.sent, at: moment, nextBeat: nextBeat, &actions)
             case .held(let record): held(record, isCampaign: true, at: moment, &actions)
-            case .deferred(let delay, _):
-                storeAnswered()
-                waitForNextAttempt(until: moment.now + max(delay, .milliseconds(1)), at: moment, &actions)
+            case .deferred(let delay, let reason):
+                deferred(for: max(delay, .milliseconds(1)), reason, at: moment, &actions)
             case .unknown(let error):
                 attemptFailed(.wrapping(error), isAmbiguous: true, at: moment, &actions)
             }
@@ -187,6 +188,7 @@ extension ElectionStateMachine {
         guard case .following(var following) = phase else { return }
         storeAnswered()
         following.failures = 0
+        following.deferral = nil
         // A lease of ours that is not over yet has a term that we know.
         if record.holder.incarnation == candidate.incarnation, !isCampaign, record.term > highestTerm {
             phase = .following(following)
@@ -218,6 +220,30 @@ extension ElectionStateMachine {
             if !mayCampaign(at: moment.now) { leaveQueue(at: moment.now) }
         }
         waitForNextAttempt(until: next, at: moment, &actions)
+    }
+
+    /// Nobody may lead for now.
+    ///
+    /// Told when it takes longer than an answer may, in all, and again only if another reason prolongs it by as much: a
+    /// store that asks for patience again and again says no more with each time.
+    private mutating func deferred(
+        for delay: Duration,
+        _ reason: String,
+        at moment: Moment,
+        _ actions: inout [Action]
+    ) {
+        guard case .following(var following) = phase else { return }
+        storeAnswered()
+        let (told, known) = following.deferral ?? (nil, moment.now)
+        let until = moment.now + delay
+        if reason != told, until - known >= timing.attemptTimeout {
+            following.deferral = (reason, until)
+            actions.append(.announce(.deferred(reason, until: until)))
+        } else {
+            following.deferral = (told, known)
+        }
+        phase = .following(following)
+        waitForNextAttempt(until: until, at: moment, &actions)
     }
 
     /// The lease was moved to us: takes it, or gives it back if this is not the time.

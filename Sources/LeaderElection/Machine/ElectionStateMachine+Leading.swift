@@ -178,8 +178,8 @@ extension ElectionStateMachine {
         let error = ElectionError(
             .workOverran,
             """
-            work of term \(leading.term) goes on although it was cancelled \(timing.shutdownTimeout) ago; the lease is \
-            kept to its end to hold others off; let the work watch Task.isCancelled, or raise shutdownTimeout
+            work of term \(leading.term) goes on although it was cancelled \(timing.shutdownTimeout.text()) ago; the lease \
+            is kept to its end to hold others off; let the work watch Task.isCancelled, or raise shutdownTimeout
             """
         )
         actions.append(.announce(.error(error)))

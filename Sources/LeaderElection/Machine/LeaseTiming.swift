@@ -23,7 +23,7 @@ package struct LeaseTiming: Hashable, Sendable {
         drift = configuration.clockDriftBound
         try require(
             (Duration.seconds(1)...Duration.seconds(86_400)).contains(leaseDuration),
-            "leaseDuration \(leaseDuration) is out of range; use 1 second to 1 day"
+            "leaseDuration \(leaseDuration.text()) is out of range; use 1 second to 1 day"
         )
         try require((0...0.05).contains(drift), "clockDriftBound \(drift) is out of range; use 0 to 0.05")
         let validity = Self.validity(ofLease: leaseDuration, drift: drift)
@@ -34,29 +34,39 @@ package struct LeaseTiming: Hashable, Sendable {
         shutdownTimeout = configuration.shutdownTimeout ?? leaseDuration
         try require(
             renewInterval >= .milliseconds(10),
-            "renewInterval \(renewInterval) is too short; use at least 10 milliseconds"
+            "renewInterval \(renewInterval.text()) is too short; use at least 10 milliseconds"
         )
         try require(
             attemptTimeout >= .milliseconds(10),
-            "attemptTimeout \(attemptTimeout) is too short; use at least 10 milliseconds"
+            "attemptTimeout \(attemptTimeout.text()) is too short; use at least 10 milliseconds"
         )
         try require(
             renewInterval <= validity / 3,
-            "renewInterval \(renewInterval) is too long for leaseDuration \(leaseDuration); use at most \(validity / 3)"
+            """
+            renewInterval \(renewInterval.text()) is too long for leaseDuration \(leaseDuration.text()); \
+            use at most \((validity / 3).text(isRoundedDown: true))
+            """
         )
-        try require(gracePeriod >= .zero, "gracePeriod \(gracePeriod) is negative; use 0 for none")
+        try require(gracePeriod >= .zero, "gracePeriod \(gracePeriod.text()) is negative; use 0 for none")
         try require(
             renewInterval + attemptTimeout * 2 + gracePeriod < validity,
             """
-            renewInterval \(renewInterval), twice attemptTimeout \(attemptTimeout) and gracePeriod \(gracePeriod) do not \
-            fit into the \(validity) that leaseDuration \(leaseDuration) is good for; shorten them or use a longer lease
+            renewInterval \(renewInterval.text()), twice attemptTimeout \(attemptTimeout.text()) and gracePeriod \
+            \(gracePeriod.text()) do not fit into the \(validity.text()) that leaseDuration \(leaseDuration.text()) is \
+            good for; shorten them or use a longer lease
             """
         )
         try require(
             retryInterval >= .milliseconds(100),
-            "retryInterval \(retryInterval) is too short; use at least 100 milliseconds: hand-over is pushed, not polled"
+            """
+            retryInterval \(retryInterval.text()) is too short; use at least 100 milliseconds: hand-over is pushed, not \
+            polled
+            """
         )
-        try require(shutdownTimeout >= .zero, "shutdownTimeout \(shutdownTimeout) is negative; use 0 to not wait")
+        try require(
+            shutdownTimeout >= .zero,
+            "shutdownTimeout \(shutdownTimeout.text()) is negative; use 0 to not wait"
+        )
     }
 
     /// V: how long a lease may be relied on, counted from before the request: `T·(1 − 2ρ) − max(100 ms, T/20)`.

@@ -102,7 +102,7 @@ final class HealthBoard: Sendable {
                 case .duplicateCandidate: break
                 default: if contents.unanswered != nil { contents.begin(.silence, error, since: instant) }
                 }
-            case .renewed, .renewalFailed: break
+            case .renewed, .renewalFailed, .deferred: break
             }
         }
     }
@@ -136,7 +136,7 @@ final class HealthBoard: Sendable {
         }
         if let silence = silence(contents, since: started, at: now) { reasons.append(silence) }
         if let jeopardy = contents.jeopardy {
-            let left = jeopardy.until.map { Self.text(max(.zero, $0 - now)) } ?? "a while"
+            let left = jeopardy.until.map { max(.zero, $0 - now).text() } ?? "a while"
             add(.jeopardy, "the lease could not be renewed; it lasts \(left) more", since: jeopardy.since)
         }
         if let warning = contents[.warning] { add(.storeWarning, warning.error.message, since: warning.since) }
@@ -162,7 +162,7 @@ final class HealthBoard: Sendable {
             return ElectionHealth.Reason(
                 cause: .storeNeverHeard,
                 status: time >= leaseDuration ? .failed : .degraded,
-                message: "the store has not answered in the \(Self.text(time)) since the service began\(detail)",
+                message: "the store has not answered in the \(time.text()) since the service began\(detail)",
                 since: started
             )
         }
@@ -175,12 +175,8 @@ final class HealthBoard: Sendable {
         return ElectionHealth.Reason(
             cause: .storeSilent,
             status: time >= leaseDuration ? .failed : .degraded,
-            message: "the store has not answered for \(Self.text(time))\(detail)",
+            message: "the store has not answered for \(time.text())\(detail)",
             since: unanswered
         )
-    }
-
-    private static func text(_ duration: Duration) -> String {
-        "\(Double(duration.wholeNanoseconds / 10_000_000) / 100) s"
     }
 }

@@ -49,8 +49,8 @@ extension ElectionProvider {
         guard leaseDuration >= guarantees.minimumLeaseDuration else {
             throw ElectionError(
                 .invalidConfiguration,
-                "leaseDuration \(leaseDuration) is shorter than this store allows; "
-                    + "use at least \(guarantees.minimumLeaseDuration)",
+                "leaseDuration \(leaseDuration.text()) is shorter than this store allows; "
+                    + "use at least \(guarantees.minimumLeaseDuration.text())",
                 group: group.name
             )
         }

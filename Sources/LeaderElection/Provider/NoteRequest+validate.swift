@@ -28,7 +28,7 @@ extension NoteRequest {
         guard lifetime >= .milliseconds(1), lifetime <= .seconds(86_400) else {
             throw ElectionError(
                 .invalidConfiguration,
-                "the note \"\(key)\" is to be kept for \(lifetime); use a millisecond to a day",
+                "the note \"\(key)\" is to be kept for \(lifetime.text()); use a millisecond to a day",
                 group: group.name
             )
         }

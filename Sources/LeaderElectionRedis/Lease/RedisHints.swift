@@ -30,7 +30,8 @@ final class RedisHints: Sendable {
             state.channels = stores.map { store in
                 let prefix = shared.sender
                 return store.topology.subscribe(channel: store.keys.channel, patience: shared.patience) {
-                    [notices = shared.notices] push in
+                    [weak store, notices = shared.notices] push in
+                    store?.heard(push)
                     Self.pushed(push, sender: prefix, notices)
                 }
             }

@@ -13,6 +13,10 @@ extension RedisLeaseStore {
         let connection: RedisServerInfo.ConnectionID?
         let limit: [UInt8]
         let publishCommand: [UInt8]
+        /// Which doubts an answer settles.
+        let doubts: Int
+        /// Whether the server may be another one than before, or have been restarted, and nobody has looked yet.
+        let isInDoubt: Bool
     }
 
     /// Finds the server, and looks at what it says of itself when it may be another than at the last call.
@@ -33,7 +37,9 @@ extension RedisLeaseStore {
                 address: info.address,
                 connection: isUnidentified ? info.connection : nil,
                 limit: limit.map { LeaseWord.number($0 / 1_000_000) } ?? [],
-                publishCommand: state.publishCommand
+                publishCommand: state.publishCommand,
+                doubts: state.doubts.raised,
+                isInDoubt: shared.options.isQuarantineOn && state.doubts.raised > state.doubts.settled
             )
         }
     }
@@ -43,6 +49,7 @@ extension RedisLeaseStore {
         let now = ElectionInstant.now
         state.withLock { state in
             if let former = state.lastServer, former != info.runID { state.clock.serverChanged() }
+            if state.lastServer != info.runID { state.doubts.raised += 1 }
             state.server = info
             state.lastServer = info.runID
             state.publishCommand = command
@@ -71,6 +78,7 @@ extension RedisLeaseStore {
             case .unidentified: state.isUnidentified = true
             default: state.hasSeenAuthority = true
             }
+            if reply.authority != .notAsked { state.doubts.settled = max(state.doubts.settled, prepared.doubts) }
             let jump = state.clock.observe(
                 serverNanoseconds: reply.serverNanoseconds,
                 sent: sent,
@@ -87,6 +95,19 @@ extension RedisLeaseStore {
             return inspect(present)
         }
         shared.notices.clockJumped(by: jump, at: prepared.address, lease: lease)
+    }
+
+    /// While nothing was pushed, the server may have been restarted without any call that noticed.
+    func heard(_ push: RedisPush) {
+        state.withLock { state in
+            switch push {
+            case .message: break
+            case .interrupted: state.isPushInterrupted = true
+            case .subscribed:
+                if state.isPushInterrupted { state.doubts.raised += 1 }
+                state.isPushInterrupted = false
+            }
+        }
     }
 
     func setSubscriptions(_ count: Int) { state.withLock { $0.subscriptions = count } }

@@ -54,6 +54,9 @@ final class RedisLeaseStore: Sendable {
         var publishCommand = Array("PUBLISH".utf8)
         /// Nil when a connection may have been made since it was last looked at.
         var server: RedisServerInfo?
+        /// How often the server may have become another one, and up to which of these times it was looked at since.
+        var doubts = (raised: 0, settled: 0)
+        var isPushInterrupted = false
         /// The run of the server that answered last.
         var lastServer: String?
         /// When the connection to a server that does not tell who it is was first used.
@@ -100,10 +103,10 @@ final class RedisLeaseStore: Sendable {
             case .healed: "heal"
             }
         var arguments = header(prepared, prefix: keys.leasePrefix)
-        arguments.reserveCapacity(10 + 9 * requests.count)
+        arguments.reserveCapacity(11 + 9 * requests.count)
         arguments += [
             LeaseWord.milliseconds(registered), LeaseWord.text(known ? "1" : "0"), LeaseWord.text(recognition),
-            LeaseWord.number(subscriptions), LeaseWord.text(mode),
+            LeaseWord.number(subscriptions), LeaseWord.text(mode), LeaseWord.text(prepared.isInDoubt ? "1" : "0"),
         ]
         for (index, request) in requests.enumerated() {
             arguments.append(LeaseWord.nonce(request.nonce))
@@ -176,6 +179,8 @@ final class RedisLeaseStore: Sendable {
             }
         }
         try reply.checkEnd()
+        // Beside the renewal, which does not depend on it: where nobody waits, the leader is the one to notice a restart.
+        if prepared.isInDoubt { _ = try? await acquire([], until: deadline) }
         return answers
     }
 

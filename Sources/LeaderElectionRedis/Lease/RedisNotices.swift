@@ -100,8 +100,8 @@ final class RedisNotices: Sendable {
     func clockJumped(by jump: Duration, at address: String, lease: Duration) {
         let error = ElectionError(
             .storeUnsuitable,
-            "the clock of the server \(address) jumped forward by \(jump); leases that it ended early are watched for "
-                + "\(lease) before anybody takes them over. Set the clock slowly (slew), not in steps"
+            "the clock of the server \(address) jumped forward by \(jump.text()); leases that it ended early are watched "
+                + "for \(lease.text()) before anybody takes them over. Set the clock slowly (slew), not in steps"
         )
         logger?.warning("\(error.message)")
         send(error)
@@ -160,7 +160,8 @@ final class RedisNotices: Sendable {
         case .emptied: "the server's data was deleted; leases of before may still run"
         case .restarted: "the server was started only now, and may have forgotten leases that still run"
         case .unidentified, nil: "the server does not tell who it is; leases that it may have forgotten may still run"
-        case .notAsked, .known, .fresh: "leases that the server may have forgotten may still run"
+        case .notAsked, .known, .fresh:
+            "the server was restarted, replaced or emptied a short time ago, and may have forgotten leases that still run"
         }
     }
 

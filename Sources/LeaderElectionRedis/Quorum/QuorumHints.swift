@@ -38,7 +38,8 @@ final class QuorumHints: Sendable {
             state.channels = stores.enumerated().map { number, store in
                 store.setSubscriptions(1)
                 return store.topology.subscribe(channel: store.keys.channel, patience: shared.patience) {
-                    [weak self] push in
+                    [weak self, weak store] push in
+                    store?.heard(push)
                     self?.pushed(push, from: number)
                 }
             }

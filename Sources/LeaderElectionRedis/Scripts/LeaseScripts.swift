@@ -173,11 +173,12 @@ enum LeaseScripts {
 
     // KEYS: authority, then leases.
     // ARGV: limit, publish command, channel, sender, length of the keys' prefix, longest lease, whether the authority was
-    // seen before, how to recognize the server, how many subscriptions are the caller's, what to do; then nine for each lease.
+    // seen before, how to recognize the server, how many subscriptions are the caller's, what to do, whether the server may
+    // have been restarted; then nine for each lease.
     private static let acquiring = """
         local mode = ARGV[10]
         for index = 2, #KEYS do
-          local key, at = KEYS[index], 9 * index - 8
+          local key, at = KEYS[index], 9 * index - 7
           local nonce, previous, ttl = ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 5])
           local proposal = tonumber(ARGV[at + 9])
           local record, message = lease(key)
@@ -210,6 +211,8 @@ enum LeaseScripts {
             held(record)
           end
         end
+        -- A wait that began only when a lease is free would delay an orderly hand-over, however long ago the restart was.
+        if ARGV[11] == '1' then wait() end
         publish()
         answers[3], answers[4] = seen, hold or 0
         return answers

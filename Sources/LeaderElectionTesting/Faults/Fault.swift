@@ -9,6 +9,7 @@ public struct Fault: Sendable, CustomStringConvertible {
         case error(any Error)
         case dropBeforeApplying
         case dropAfterApplying
+        case deferral(Duration, reason: String)
         case duplicate
         case reorder
         case run(@Sendable () -> Void)
@@ -47,6 +48,14 @@ public struct Fault: Sendable, CustomStringConvertible {
 
     /// The store carries the request out, but the caller is answered `.unknown`.
     public static let dropAfterApplying = Fault("drop after applying", .dropAfterApplying)
+
+    /// The store lets nobody lead for now, as after a loss of its data: the request is not carried out, and the caller
+    /// told to ask again after the given time.
+    ///
+    /// Strikes acquisitions only.
+    public static func deferral(for duration: Duration, reason: String) -> Fault {
+        Fault("deferral for \(duration)", .deferral(duration, reason: reason))
+    }
 
     /// The store receives the request twice; the caller sees the first answer.
     public static let duplicate = Fault("duplicate", .duplicate)

@@ -81,11 +81,12 @@ struct FaultPlan: Sendable {
     var isReordered = false
     var unsent: Set<Int> = []
     var unanswered: Set<Int> = []
+    var deferred: [Int: (retryAfter: Duration, reason: String)] = [:]
     var doubled: [Int] = []
 
     var isEmpty: Bool {
         before.isEmpty && delay == nil && answerDelay == nil && hangs == nil && error == nil && !isReordered
-            && unsent.isEmpty && unanswered.isEmpty && doubled.isEmpty
+            && unsent.isEmpty && unanswered.isEmpty && deferred.isEmpty && doubled.isEmpty
     }
 
     mutating func add(_ fault: Fault.Kind, toRequest index: Int) {
@@ -96,6 +97,7 @@ struct FaultPlan: Sendable {
         case .error(let error): self.error = self.error ?? error
         case .dropBeforeApplying: unsent.insert(index)
         case .dropAfterApplying: unanswered.insert(index)
+        case .deferral(let duration, let reason): deferred[index] = (duration, reason)
         case .duplicate: if doubled.last != index { doubled.append(index) }
         case .reorder: isReordered = true
         case .run(let action): before.append(action)

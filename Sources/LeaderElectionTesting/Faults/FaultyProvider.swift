@@ -105,7 +105,13 @@ public final class FaultyProvider: PushingProvider {
 
     /// Passed on as the rules permit.
     public func acquire(_ requests: [AcquireRequest]) async throws -> [AcquireAnswer] {
-        try await pass(.acquire, requests, group: \.group, unknown: AcquireAnswer.unknown) {
+        try await pass(
+            .acquire,
+            requests,
+            group: \.group,
+            unknown: AcquireAnswer.unknown,
+            deferred: AcquireAnswer.deferred
+        ) {
             try await self.wrapped.acquire($0)
         }
     }
@@ -141,6 +147,7 @@ public final class FaultyProvider: PushingProvider {
         _ requests: [Request],
         group: (Request) -> ElectionGroup,
         unknown: (any Error) -> Answer,
+        deferred: ((Duration, String) -> Answer)? = nil,
         to call: ([Request]) async throws -> [Answer]
     ) async throws -> [Answer] {
         var plan = FaultPlan()
@@ -151,8 +158,13 @@ public final class FaultyProvider: PushingProvider {
         defer { letGoHeldBack(operation) }
         guard !plan.isEmpty else { return try await call(requests) }
 
-        let sent = requests.indices.filter { !plan.unsent.contains($0) }
         var answers = requests.map { _ in unknown(Self.dropped) }
+        if let deferred {
+            for (index, deferral) in plan.deferred where plan.unsent.insert(index).inserted {
+                answers[index] = deferred(deferral.retryAfter, deferral.reason)
+            }
+        }
+        let sent = requests.indices.filter { !plan.unsent.contains($0) }
         if !sent.isEmpty {
             let received = try await call(sent.map { requests[$0] })
             for (index, answer) in zip(sent, received) where !plan.unanswered.contains(index) {

@@ -76,7 +76,7 @@ struct BenchLoop {
                 "\(Output.printable(record.holder.id)) holds a group of the benchmark; wait for it, or give --group-prefix"
             )
         case .deferred(let time, let reason):
-            throw CommandFailure.unavailable("the store grants nothing for \(DurationText.format(time)): \(reason)")
+            throw CommandFailure.unavailable("the store grants nothing for \(time.text()): \(reason)")
         case .unknown(let error): throw error
         }
     }

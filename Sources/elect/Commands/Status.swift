@@ -2,7 +2,6 @@
 
 internal import ArgumentParser
 internal import LeaderElection
-internal import LeaderElectionConfiguration
 internal import Logging
 
 struct Status: AsyncParsableCommand {
@@ -129,8 +128,8 @@ struct Status: AsyncParsableCommand {
     static func text(_ answer: HolderAnswer, group: ElectionGroup, expiry: ProviderGuarantees.Expiry) -> String {
         switch answer {
         case .held(let record):
-            let lease = DurationText.format(record.leaseDuration)
-            let left = record.remaining.map { "\(DurationText.format($0)) of \(lease)" }
+            let lease = record.leaseDuration.text()
+            let left = record.remaining.map { "\($0.text()) of \(lease)" }
             // Where no clock of the store's can be read, what ends a lease is the end of a process, or of its renewals.
             let condition = expiry == .kernelOwned ? "as long as its process lives" : "as long as it is renewed"
             var lines = [

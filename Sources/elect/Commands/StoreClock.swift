@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 
 internal import LeaderElection
-internal import LeaderElectionConfiguration
 
 /// How a store's clock stands to this machine's, and whether both run at the same rate.
 struct StoreClock {
@@ -38,15 +37,15 @@ struct StoreClock {
     /// - Parameter bound: how far rates may differ; see `clock-drift-bound`.
     func findings(bound: Double) -> [StoreFinding] {
         let (rate, rateError) = drift
-        let time = DurationText.format(.nanoseconds(last.received - first.sent))
+        let time = Duration.nanoseconds(last.received - first.sent).text()
         let runs =
             "over \(time) the store's clock ran \(Self.share(abs(rate))) \(rate < 0 ? "slower" : "faster") than this "
             + "machine's, give or take \(Self.share(rateError))"
         let ahead = offset.nanoseconds
         let stands =
-            "the store's clock is \(DurationText.format(.nanoseconds(abs(ahead)))) "
+            "the store's clock is \(Duration.nanoseconds(abs(ahead)).text()) "
             + (ahead < 0 ? "behind" : "ahead of") + " this machine's, give or take "
-            + DurationText.format(.nanoseconds(offset.error))
+            + Duration.nanoseconds(offset.error).text()
         var findings: [StoreFinding] = []
         if abs(ahead) - offset.error > 1_000_000_000 {
             findings.append(

@@ -79,7 +79,7 @@ struct StoreExamination {
     private struct Stop: Error { var finding: StoreFinding }
 
     private func reach(_ time: Duration) -> StoreFinding {
-        .fine("reach", "the store answers; the first answer took \(DurationText.format(time))")
+        .fine("reach", "the store answers; the first answer took \(time.text())")
     }
 
     private var guarantees: StoreFinding {
@@ -129,7 +129,7 @@ struct StoreExamination {
             throw Stop(
                 finding: .trouble(
                     "grant",
-                    "the store grants nothing for \(DurationText.format(time)): \(reason)",
+                    "the store grants nothing for \(time.text()): \(reason)",
                     why: "nobody can begin to lead meanwhile",
                     remedy: "wait, and find out why it forgot or moved if nobody restarted it"
                 )
@@ -167,13 +167,13 @@ struct StoreExamination {
         }
         times.sort()
         let (median, slow) = (times[times.count / 2], times[times.count * 99 / 100])
-        let seen = "a renewal takes \(DurationText.format(median)), one in a hundred \(DurationText.format(slow))"
+        let seen = "a renewal takes \(median.text()), one in a hundred \(slow.text())"
         guard slow * Self.tripsPerLease > lease else { return .fine("latency", seen) }
         return .trouble(
             "latency",
             seen,
             why:
-                "a lease of \(DurationText.format(lease)) leaves less than \(Self.tripsPerLease) such times, so that a slow "
+                "a lease of \(lease.text()) leaves less than \(Self.tripsPerLease) such times, so that a slow "
                 + "moment ends leadership",
             remedy:
                 "use a lease-duration of at least \(DurationText.format(slow * Self.tripsPerLease)), or a nearer store"
@@ -211,14 +211,14 @@ struct StoreExamination {
         guard let heard = await hints.first(of: group, within: Self.patience) else {
             return .trouble(
                 "push",
-                "nothing was heard of a release within \(DurationText.format(Self.patience))",
+                "nothing was heard of a release within \(Self.patience.text())",
                 why: "others learn of it when the lease would have ended, or by polling",
                 remedy:
                     "connect without a pooler in transaction mode, check the rights to listen (channel, watch), and that "
                     + "nothing between drops idle connections"
             )
         }
-        return .fine("push", "a release reaches who waits after \(DurationText.format(heard - released))")
+        return .fine("push", "a release reaches who waits after \((heard - released).text())")
     }
 
     private func successor(_ group: ElectionGroup, _ nonce: Nonce, after term: Int64) async throws -> StoreFinding {

@@ -3,7 +3,6 @@
 internal import CElectCommand
 internal import CElectionSystem
 internal import LeaderElection
-internal import LeaderElectionConfiguration
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -106,8 +105,10 @@ struct EventPrinter: Sendable {
         case .ready: text += "  as \(Output.printable(event.candidate))"
         case .acquired, .renewed, .jeopardy, .recovered:
             if let until = event.validUntil {
-                text += "  valid for \(DurationText.format(until - event.instant))"
+                text += "  valid for \((until - event.instant).text())"
             }
+        case .deferred:
+            if let until = event.validUntil { text += "  for \((until - event.instant).text())" }
         default: break
         }
         if let reason = event.reason { text += "  (\(Output.printable(reason.rawValue)))" }
@@ -121,7 +122,7 @@ struct EventPrinter: Sendable {
             switch kind {
             case .acquired, .recovered: 32
             case .lost, .error: 31
-            case .jeopardy, .renewalFailed: 33
+            case .jeopardy, .renewalFailed, .deferred: 33
             case .changed: 36
             default: nil
             }
