@@ -23,6 +23,12 @@ struct Campaign: AsyncParsableCommand {
             anything else has changed, nothing is applied and the options are named that need a restart. Without
             --config SIGHUP ends it.
 
+            With --health-check it takes part only while that command ends with 0. One that does not, or hangs, several
+            times in a row, ends its term in good order and waits until it is well again. With --prepare, leadership that
+            another one hands over is taken only once that command has ended with 0; one hangs for 15 seconds or a lease
+            at most. Commands are run by /bin/sh with ELECT_CANDIDATE, and --prepare with ELECT_GROUP, in the environment;
+            what they print goes to standard error, and nothing of them is left when they have ended.
+
             EXAMPLES
               elect campaign --provider file:///tmp/demo --group billing
               elect campaign --provider sqlite:///tmp/demo.db --group a --group b --events json
@@ -55,6 +61,7 @@ struct Campaign: AsyncParsableCommand {
         let url = try store.store(settings)
         let names = try groupNames(settings)
         let configuration = try options.configuration(settings)
+        let preparation = try options.helpers.preparation(settings)
         let printer = try options.printer(settings)
         let page = try options.statusPage(settings)
         let provider = try url.provider(readOnly: false, logger: .forCommand(verbose: printer.verbose))
@@ -62,6 +69,7 @@ struct Campaign: AsyncParsableCommand {
             groups: names,
             provider: provider,
             configuration: configuration,
+            preparation: preparation,
             printer: printer,
             history: try options.historyFile(settings)
         )

@@ -18,6 +18,7 @@ final class CampaignRunner: Sendable {
         groups: [String],
         provider: any ElectionProvider,
         configuration: ElectionConfiguration,
+        preparation: HelperCommand? = nil,
         printer: EventPrinter,
         history: (file: HistoryFile, interval: Duration?)?
     ) throws {
@@ -30,6 +31,8 @@ final class CampaignRunner: Sendable {
         var services: [ElectionService] = []
         do {
             for group in groups {
+                var configuration = configuration
+                configuration.prepare = preparation?.preparation(of: group, configuration)
                 let service = try ElectionService(group, provider: provider, configuration: configuration, audit: audit)
                 services.append(service)
             }
