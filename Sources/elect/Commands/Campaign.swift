@@ -19,9 +19,9 @@ struct Campaign: AsyncParsableCommand {
             Never gives up on a store that is away, not at the start either: it says so once for each cause and keeps
             trying. Ends with 0 after it has given its leases back.
 
-            With --config, the file is read again when it changes, and on SIGHUP: events and verbose change at once. If
-            anything else has changed, nothing is applied and the options are named that need a restart. Without
-            --config SIGHUP ends it.
+            With --config, the file is read again when it changes, and on SIGHUP: events, verbose, priority, health-check
+            and its times and thresholds change at once. If anything else has changed, nothing is applied and the options
+            are named that need a restart. Without --config SIGHUP ends it.
 
             With --health-check it takes part only while that command ends with 0. One that does not, or hangs, several
             times in a row, ends its term in good order and waits until it is well again. With --prepare, leadership that
@@ -73,7 +73,9 @@ struct Campaign: AsyncParsableCommand {
             printer: printer,
             history: try options.historyFile(settings)
         )
-        let reload = SettingsReload(settings, printer)
+        let reload = SettingsReload(settings, printer) { [options] fresh, changed in
+            try runner.change(options, fresh, changed)
+        }
         runner.onStopSignal { number, _ in
             if number == SIGHUP, let reload { reload.run() } else { runner.stop() }
         }

@@ -42,6 +42,23 @@ final class CampaignRunner: Sendable {
         self.services = services
     }
 
+    /// Takes over the options that were read anew and can change; if one cannot be used, none.
+    func change(_ options: CandidateOptions, _ fresh: Settings, _ changed: Set<String>) throws {
+        let priority = try fresh.count("priority", nil, in: -1000...1000) ?? 0
+        if !changed.isDisjoint(with: HelperOptions.changeable) {
+            let check = try options.helpers.check(fresh, candidate: candidate)
+            guard let check, services.allSatisfy(\.hasHealthCheck) else {
+                throw CommandFailure.usage(
+                    "health-check can become another one while elect runs, but not come or go; restart it, or undo the change"
+                )
+            }
+            try CommandFailure.translating { for service in services { try service.changeHealthCheck(to: check) } }
+        }
+        if changed.contains("priority") {
+            try CommandFailure.translating { for service in services { try service.changePriority(to: priority) } }
+        }
+    }
+
     func stop() {
         for service in services { service.stop() }
     }

@@ -6,6 +6,11 @@ internal import LeaderElectionConfiguration
 
 /// Commands that have a say in whether a candidate leads.
 struct HelperOptions: ParsableArguments {
+    /// What can change while elections go on.
+    static let changeable: Set<String> = [
+        "health-check", "health-failure-threshold", "health-interval", "health-recovery-threshold", "health-timeout",
+    ]
+
     @Option(
         help: ArgumentHelp(
             "Run this shell command again and again, and take part only while it ends with 0.",
