@@ -15,23 +15,29 @@ import Testing
 
     @Test func serversThatAreWellAreFine() throws {
         let alone = try #require(try health([("a", true, true)]))
-        #expect(alone.isFine && alone.seen.hasPrefix("1 server, which votes; its loss"))
+        #expect(alone.isFine && alone.seen.hasPrefix("a single server, whose loss"))
         let five = try #require(try health([1, 2, 3, 4, 5].map { ("s\($0)", true, true) } + [("reads", false, true)]))
         #expect(five.isFine && five.seen == "6 servers, of which 5 vote, all of them well; the loss of 2 is survived")
     }
 
     @Test func aServerThatIsNotWellIsFound() throws {
         let three = try #require(try health([("a", true, true), ("b", true, false), ("c", true, true)]))
-        #expect(three.check == "quorum" && three.seen == "3 servers, of which 3 vote; not well: b")
+        #expect(three.check == "quorum" && three.seen == "3 servers that vote; not well: b")
         #expect(three.trouble?.why.contains("as long as 2 of them vote: no more may fail") == true)
         let five = try #require(try health([1, 2, 3, 4, 5].map { ("s\($0)", true, $0 > 1) }))
         #expect(five.trouble?.why.contains("as long as 3 of them vote: 1 more may fail") == true)
     }
 
+    @Test func twoServersAreFoundBecauseEitherCanEndElections() throws {
+        let two = try #require(try health([("a", true, true), ("b", true, true), ("reads", false, true)]))
+        #expect(two.seen == "3 servers, of which 2 vote" && two.trouble?.remedy.contains("add a third") == true)
+    }
+
     @Test func withoutTheRightToSeeThemTheyAreCounted() throws {
-        let finding = try ConsulServers(peers: ByteBuffer(string: #"["10.0.0.1:8300","10.0.0.2:8300"]"#)).finding
+        let three = ByteBuffer(string: #"["10.0.0.1:8300","10.0.0.2:8300","10.0.0.3:8300"]"#)
+        let finding = try ConsulServers(peers: three).finding
         #expect(finding?.isFine == true)
-        #expect(finding?.seen.contains("the loss of 0 is survived; whether all are well is told with") == true)
+        #expect(finding?.seen.contains("the loss of 1 is survived; whether all are well is told with") == true)
         #expect(try ConsulServers(peers: ByteBuffer(string: "[]")).finding == nil)
     }
 

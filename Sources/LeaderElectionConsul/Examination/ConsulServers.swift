@@ -42,8 +42,10 @@ struct ConsulServers: Hashable {
         let voters = servers.filter(\.votes)
         guard !voters.isEmpty else { return nil }
         let majority = voters.count / 2 + 1
-        let (one, many) = ("1 server, which votes", "\(servers.count) servers, of which \(voters.count) vote")
-        let seen = servers.count == 1 ? one : many
+        let seen =
+            voters.count == servers.count
+            ? (voters.count == 1 ? "a single server" : "\(voters.count) servers that vote")
+            : "\(servers.count) servers, of which \(voters.count) vote"
         let unwell = servers.filter { $0.isWell == false }
         guard unwell.isEmpty else {
             let left = voters.count { $0.isWell == true } - majority
@@ -57,7 +59,15 @@ struct ConsulServers: Hashable {
                 remedy: "bring it back; if it is gone for good, remove it (consul operator raft remove-peer)"
             )
         }
-        if voters.count == 1 { return .fine("quorum", seen + "; its loss leaves everybody without a leader") }
+        if voters.count == 1 { return .fine("quorum", seen + ", whose loss leaves everybody without a leader") }
+        guard voters.count > 2 else {
+            return .trouble(
+                "quorum",
+                seen,
+                why: "the loss of either leaves everybody without a leader, which is worse than a single one",
+                remedy: "add a third; Consul itself removes a server that is gone, so one may be missing"
+            )
+        }
         let survives = "the loss of \(voters.count - majority) is survived"
         guard voters.allSatisfy({ $0.isWell == true }) else {
             return .fine("quorum", "\(seen); \(survives); whether all are well is told with operator:read only")
