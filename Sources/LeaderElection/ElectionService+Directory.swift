@@ -66,7 +66,7 @@ extension ElectionService {
         try ElectionConfiguration.checkPriority(priority)
         executor.execute {
             self.assumeIsolated { service in
-                service.perform(service.directory?.preferred(priority, at: service.clock.now) ?? [])
+                service.perform(service.directory?.changed(priority: priority, at: service.clock.now) ?? [])
                 service.rearmDirectory()
             }
         }

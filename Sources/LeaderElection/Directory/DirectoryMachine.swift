@@ -149,7 +149,7 @@ struct DirectoryMachine: Sendable {
     }
 
     /// The candidate is to be preferred more or less than before; tells others at once.
-    mutating func preferred(_ priority: Int, at now: ElectionInstant) -> [Action] {
+    mutating func changed(priority: Int, at now: ElectionInstant) -> [Action] {
         guard priority != self.priority else { return [] }
         self.priority = priority
         var actions: [Action] = []

@@ -49,7 +49,8 @@ final class CampaignRunner: Sendable {
             let check = try options.helpers.check(fresh, candidate: candidate)
             guard let check, services.allSatisfy(\.hasHealthCheck) else {
                 throw CommandFailure.usage(
-                    "health-check can become another one while elect runs, but not come or go; restart it, or undo the change"
+                    "\(fresh.path.map { "\($0): " } ?? "")health-check can become another one while elect runs, but "
+                        + "not come or go; restart it, or undo the change"
                 )
             }
             try CommandFailure.translating { for service in services { try service.changeHealthCheck(to: check) } }
