@@ -52,6 +52,43 @@ struct AccessTests {
     }
 
     @Test
+    func eachRightThatATokenLacksIsFound() async throws {
+        func examination(_ rules: String, mode: ConsulMode = .auto) async throws -> StoreFinding {
+            let (name, token) = ("trial-\(UInt32.random(in: 0 ... .max))", UUID().uuidString.lowercased())
+            let policy = try JSONSerialization.data(withJSONObject: ["Name": name, "Rules": rules])
+            try await agent.call("PUT", "acl/policy", String(decoding: policy, as: UTF8.self), token: Self.management)
+            let make = #"{"SecretID":"\#(token)","Policies":[{"Name":"\#(name)"}]}"#
+            try await agent.call("PUT", "acl/token", make, token: Self.management)
+            var settings = try agent.settings()
+            (settings.token, settings.prefix, settings.mode) = (token, "trial/", mode)
+            let findings = try await ConsulElectionProvider(settings).examine()
+            // Whether servers are well is not this token's to see; how many there are is.
+            #expect(findings.first?.check == "quorum" && findings.first?.seen.hasPrefix("a single server") == true)
+            let access = try #require(findings.first { $0.check == "access" })
+            #expect(access.seen.contains(name) && !access.seen.contains(token))
+            return access
+        }
+        let sessions = #"session_prefix "" { policy = "write" }"#
+        let leases = #"key_prefix "trial/" { policy = "write" }"#
+        let notes = #"key_prefix "trial.notes/" { policy = "write" } key_prefix "trial.news/" { policy = "write" }"#
+        #expect(try await examination([sessions, leases, notes].joined(separator: "\n")).isFine)
+        #expect(try await examination([leases, notes].joined(separator: "\n"), mode: .cas).isFine)
+        let without: [(rules: [String], lacks: String)] = [
+            ([leases, notes], "lacks session:write"),
+            ([sessions, notes], "lacks key:write for trial/"),
+            ([sessions, leases], "lacks key:write for trial.notes/, key:write for trial.news/"),
+            ([#"key_prefix "trial" { policy = "read" }"#], "lacks session:write, key:write for trial/, key:write for"),
+        ]
+        for (rules, lacks) in without {
+            let finding = try await examination(rules.joined(separator: "\n"))
+            #expect(!finding.isFine && finding.seen.contains(lacks), "\(finding.seen)")
+        }
+        // What was tried leaves nothing behind.
+        let left = try await agent.call("GET", "kv/trial?recurse", nil, token: Self.management)
+        #expect(left.status == 404)
+    }
+
+    @Test
     func aTokenThatIsRevokedProlongsNothingAndOneThatIsBackDoes() async throws {
         let token = UUID().uuidString.lowercased()
         let make = #"{"SecretID":"\#(token)","Policies":[{"Name":"elections"}]}"#

@@ -9,6 +9,25 @@ import Testing
 @Suite(.needsOwn(.consulCluster), .serialized, .timeLimit(.minutes(2)))
 struct ClusterTests {
     @Test
+    func aServerThatIsGoneIsFound() async throws {
+        try await PrivateServer.with(.consulCluster) { server in
+            let modes = try await server.modes()
+            let follower = try #require(modes.keys.sorted().last { modes[$0] == "follower" })
+            let asked = try #require(modes.keys.sorted().firstIndex { $0 != follower })
+            let provider = try Agent(url: "consul://127.0.0.1:\(server.port + UInt16(asked))/x").provider()
+            try await soon("three that are well", within: .seconds(40)) {
+                try await provider.examine().first?.seen.hasPrefix("3 servers that vote, all of them well") == true
+            }
+            try await server.kill(follower)
+            try await soon("the finding", within: .seconds(40)) {
+                // First it is not well; after some seconds Consul itself removes it, and two are too few as well.
+                let finding = try await provider.examine().first
+                return finding?.check == "quorum" && finding?.isFine == false
+            }
+        }
+    }
+
+    @Test
     func aLeaderThatDiesTakesNoLeaseAlongAndWithoutAMajorityNobodyLeads() async throws {
         try await PrivateServer.with(.consulCluster) { server in
             let modes = try await server.modes()

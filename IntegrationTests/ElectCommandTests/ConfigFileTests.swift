@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #if Configuration
+import ElectionHistory
 import Foundation
 import IntegrationSupport
 import Testing
@@ -59,6 +60,43 @@ import Musl
         #expect(elect.standardError.split(separator: "\n").count { $0.contains("elect.json") } == 3)
         elect.send(SIGTERM)
         #expect(try await elect.exitCode() == 0)
+    }
+
+    @Test func priorityAndHealthChangeWhileACampaignLeads() async throws {
+        let directory = try Directory()
+        let health = #", "health-interval": "100ms", "health-failure-threshold": 1"#
+        try write(false, "1s", directory, more: health + #", "health-check": "true""#)
+        let elect = try ElectProcess(["campaign", "--config", "elect.json"], in: directory)
+        #expect(try await eventually { elect.standardOutput.contains("acquired") })
+        let url = Store.sqlite.url(in: directory)
+        let other = try ElectCandidate(
+            "other",
+            provider: url,
+            lease: "1s",
+            in: directory,
+            options: ["--priority", "5"]
+        )
+        #expect(try await eventually { other.leads })
+
+        try write(false, "1s", directory, more: health + #", "health-check": "true", "priority": 6"#)
+        #expect(try await eventually { elect.standardError.contains("changed: priority") })
+        #expect(try await eventually { other.denies })
+        #expect(try await eventually { elect.standardOutput.split(separator: "acquired").count == 3 })
+
+        try write(false, "1s", directory, more: health + #", "health-check": "false", "priority": 6"#)
+        #expect(try await eventually { elect.standardError.contains("changed: health-check") })
+        #expect(try await eventually { other.leads })
+        #expect(elect.standardOutput.contains("(unhealthy)"))
+
+        try write(false, "1s", directory, more: #", "priority": 6"#)
+        #expect(try await eventually { elect.standardError.contains("health-check can become another one") })
+        try write(false, "1s", directory, more: #", "metadata": "a=b", "priority": 6"#)
+        #expect(try await eventually { elect.standardError.contains("metadata cannot change") })
+        elect.send(SIGTERM)
+        #expect(try await elect.exitCode() == 0)
+        other.terminate()
+        #expect(try await other.process.exitCode() == 0)
+        #expect(other.lines.contains { $0.event == "lost" && $0.reason == "transferred" })
     }
 
     // As Kubernetes mounts a config map.

@@ -68,13 +68,16 @@ package final class ElectProcess {
     }
 
     /// The guardian of the present term.
-    package var guardian: pid_t? {
+    package var guardian: pid_t? { guardians.first }
+
+    /// The guardians of the present term and of health checks.
+    package var guardians: [pid_t] {
         let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
         let children = tasks.flatMap { task in
             (try? String(contentsOfFile: "/proc/\(pid)/task/\(task)/children", encoding: .utf8))?
                 .split(separator: " ").compactMap { pid_t($0) } ?? []
         }
-        return children.first { child in
+        return children.filter { child in
             (try? String(contentsOfFile: "/proc/\(child)/comm", encoding: .utf8)) == "elect-guardian\n"
         }
     }

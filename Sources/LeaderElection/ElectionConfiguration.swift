@@ -102,12 +102,16 @@ extension ElectionConfiguration {
             try ElectionError.checkText(key, what: "metadata key", code: .invalidCandidate, bytes: 1...255)
             try ElectionError.checkText(value, what: "metadata value", code: .invalidCandidate, bytes: 0...4096)
         }
-        guard (-1000...1000).contains(priority) else {
-            throw ElectionError(.invalidConfiguration, "priority \(priority) is out of range; use -1000 to 1000")
-        }
+        try Self.checkPriority(priority)
         let size = metadata.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
         guard size <= 4096 else {
             throw ElectionError(.invalidCandidate, "the metadata has \(size) bytes; use at most 4096 in all")
+        }
+    }
+
+    static func checkPriority(_ priority: Int) throws {
+        guard (-1000...1000).contains(priority) else {
+            throw ElectionError(.invalidConfiguration, "priority \(priority) is out of range; use -1000 to 1000")
         }
     }
 }

@@ -57,6 +57,21 @@ extension ElectionService {
         }
     }
 
+    /// Prefers this candidate more or less to others from now on; see ``ElectionConfiguration/priority``.
+    ///
+    /// Returns at once. It means nothing to a candidate that is not listed.
+    ///
+    /// - Throws: ``ElectionError/Code/invalidConfiguration`` if the number is out of range.
+    public nonisolated func changePriority(to priority: Int) throws {
+        try ElectionConfiguration.checkPriority(priority)
+        executor.execute {
+            self.assumeIsolated { service in
+                service.perform(service.directory?.changed(priority: priority, at: service.clock.now) ?? [])
+                service.rearmDirectory()
+            }
+        }
+    }
+
     private static let withoutDirectory = ElectionError(
         .unsupported,
         "candidates are not listed: the store has no place for them, or the configuration says so"

@@ -19,6 +19,32 @@ extension ElectionService {
         resumeIfFit()
     }
 
+    /// Checks in another way from the next check on, without a word about leadership: what was found so far still counts.
+    ///
+    /// Returns at once.
+    ///
+    /// - Throws: ``ElectionError/Code/invalidConfiguration`` if a value of the check is out of range, or the service was made
+    ///   without a check: one that was never asked for could only end a term that is well.
+    public nonisolated func changeHealthCheck(to check: HealthCheck) throws {
+        try check.validate()
+        guard hasHealthCheck else {
+            throw ElectionError(
+                .invalidConfiguration,
+                "this candidate has no health check that could change; make another service, with one",
+                group: group.name
+            )
+        }
+        executor.execute {
+            self.assumeIsolated { service in
+                service.healthCheck = check
+                guard service.fitness != nil else { return }
+                service.fitness?.change(to: check, at: service.clock.now)
+                service.healthChecks = service.lane(for: check)
+                service.rearmHealth()
+            }
+        }
+    }
+
     private func resumeIfFit() {
         if !isSuspended, !isUnwell { handle { $0.resume(at: $1) } }
         tellHealth()
@@ -31,7 +57,12 @@ extension ElectionService {
         handle { $0.suspend(.unhealthy, at: $1) }
         tellHealth()
         fitness = HealthMachine(check, at: clock.now)
-        healthChecks = CallLane(
+        healthChecks = lane(for: check)
+        checkHealth()
+    }
+
+    private func lane(for check: HealthCheck) -> CallLane<UInt64, Result<HealthCheck.Score, any Error>> {
+        CallLane(
             executor: executor,
             caller: SerialThread.checks,
             clock: clock,
@@ -41,7 +72,6 @@ extension ElectionService {
             let score = try await check.check()
             return requests.map { _ in .success(score) }
         }
-        checkHealth()
     }
 
     func endHealthChecks() {

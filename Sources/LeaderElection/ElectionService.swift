@@ -52,7 +52,8 @@ public actor ElectionService {
     var preparations: CallLane<Nonce, Bool>?
     var transferring: [Nonce: CheckedContinuation<Void, any Error>] = [:]
     var reportedNoteError: ElectionError?
-    let healthCheck: HealthCheck?
+    var healthCheck: HealthCheck?
+    package nonisolated let hasHealthCheck: Bool
     var fitness: HealthMachine?
     var healthChecks: CallLane<UInt64, Result<HealthCheck.Score, any Error>>?
     var healthTimer: (any ElectionTimer)?
@@ -116,6 +117,7 @@ public actor ElectionService {
         )
         guarantees = provider.guarantees
         healthCheck = configuration.participation == .candidate ? configuration.healthCheck : nil
+        hasHealthCheck = healthCheck != nil
         self.executor = executor
         self.clock = clock
         self.audit = audit

@@ -23,13 +23,25 @@ extension ElectionConfiguration {
     }
 }
 
+extension HealthCheck {
+    /// This check with the intervals and thresholds of the options that begin with `health-`.
+    ///
+    /// What is not given stays as it is.
+    ///
+    /// - Throws: as ``/LeaderElection/ElectionConfiguration/init(reading:)-(ElectionSettings)``.
+    public func reading(_ settings: ElectionSettings) throws -> HealthCheck {
+        try reading(settings.options)
+    }
+}
+
 extension ElectionService {
     /// A candidate of which everything is configured: group, store, and how to take part.
     ///
     /// - Parameters:
     ///   - settings: where the options are.
     ///   - prepare: see ``/LeaderElection/ElectionConfiguration/prepare``, which only code can give.
-    ///   - healthCheck: see ``/LeaderElection/ElectionConfiguration/healthCheck``, which only code can give.
+    ///   - healthCheck: see ``/LeaderElection/ElectionConfiguration/healthCheck``, which only code can give; the options
+    ///     that begin with `health-` win over its own intervals and thresholds.
     ///   - logger: where the service and its store tell what happens; nothing by default.
     /// - Throws: an ``/LeaderElection/ElectionError`` that names the value at fault.
     public init(
@@ -40,7 +52,11 @@ extension ElectionService {
     ) throws {
         var configuration = try settings.configuration
         configuration.prepare = prepare
-        configuration.healthCheck = healthCheck
+        if let healthCheck {
+            configuration.healthCheck = try healthCheck.reading(settings)
+        } else {
+            try HealthCheck.refuseOptions(settings.options, without: "a healthCheck in the service's code")
+        }
         try self.init(
             try settings.group,
             provider: try settings.provider(logger: logger),

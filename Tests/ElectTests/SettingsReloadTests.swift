@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #if Configuration
 import Foundation
+import Synchronization
 import Testing
 
 @testable import elect
@@ -10,6 +11,7 @@ import Testing
         _ before: String,
         _ after: String,
         arguments: [String] = ["elect", "campaign"],
+        change: @escaping SettingsReload.Change = { _, _ in },
         _ check: (SettingsReload, EventPrinter, String) throws -> Void
     ) throws {
         let path = NSTemporaryDirectory() + "elect-reload-\(UUID().uuidString).json"
@@ -18,7 +20,7 @@ import Testing
         let settings = try Settings(config: path, environment: [:])
         let printer = EventPrinter(format: .text, verbose: false)
         let reload = try #require(
-            SettingsReload(settings, printer, environment: [:], arguments: arguments)
+            SettingsReload(settings, printer, environment: [:], arguments: arguments, change: change)
         )
         try Data(after.utf8).write(to: URL(filePath: path))
         try check(reload, printer, path)
@@ -42,6 +44,33 @@ import Testing
             #expect(failure?.message.contains("\(path): lease-duration, provider cannot change") == true)
             #expect(failure?.message.contains("hunter2") == false)
             #expect(!printer.verbose)
+        }
+    }
+
+    @Test func whatElectionsCanTakeOverIsHandedToThem() throws {
+        let seen = Mutex<Set<String>>([])
+        let before = #"{"priority": 1, "health-check": "true", "health-timeout": "1s"}"#
+        let after = #"{"priority": 2, "health-check": "false", "health-timeout": "1s", "health-interval": "9s"}"#
+        try reload(before, after) { fresh, changed in
+            seen.withLock { $0 = changed }
+            let priority = try fresh.count("priority", nil, in: 0...9)
+            #expect(priority == 2)
+        } _: { reload, _, _ in
+            let told = try reload.apply()
+            #expect(told.contains("changed: health-check, health-interval, priority"))
+        }
+        #expect(seen.withLock { $0 } == ["health-check", "health-interval", "priority"])
+    }
+
+    @Test func whatElectionsRefuseChangesNothingElse() throws {
+        struct Refused: Error {}
+        try reload("{}", #"{"verbose": true, "priority": 3}"#) { _, _ in
+            throw Refused()
+        } _: { reload, printer, _ in
+            #expect(throws: Refused.self) { try reload.apply() }
+            #expect(!printer.verbose)
+            // Nor is it taken for done.
+            #expect(throws: Refused.self) { try reload.apply() }
         }
     }
 
@@ -70,7 +99,7 @@ import Testing
 
     @Test func withoutAFileThereIsNothingToRead() throws {
         let settings = try Settings(config: nil, environment: [:])
-        #expect(SettingsReload(settings, EventPrinter(format: .text, verbose: false)) == nil)
+        #expect(SettingsReload(settings, EventPrinter(format: .text, verbose: false)) { _, _ in } == nil)
     }
 
     @Test func anUnknownVariableIsRefused() {

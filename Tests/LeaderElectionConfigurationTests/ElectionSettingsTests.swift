@@ -76,6 +76,35 @@ import Testing
         }
     }
 
+    @Test func aHealthCheckTakesItsTimesAndThresholdsFromOptions() throws {
+        let values = [
+            "health-failure-threshold": "5", "health-interval": "9s", "health-minimum-score": "0.2",
+            "health-recovery-score": "0.4", "health-recovery-threshold": "6", "health-timeout": "3s",
+        ]
+        #expect(values.keys.sorted() == OptionNames.health)
+        let settings = try ElectionSettings(
+            arguments: [],
+            environment: Dictionary(
+                uniqueKeysWithValues: values.map { (OptionNames.variable($0.key, scope: "elect"), $0.value) }
+            )
+        )
+        let check = try HealthCheck { 1 }.reading(settings)
+        #expect(check.failureThreshold == 5 && check.recoveryThreshold == 6)
+        #expect(check.interval == .seconds(9) && check.timeout == .seconds(3))
+        #expect(check.minimumScore == 0.2 && check.recoveryScore == 0.4)
+        #expect(
+            try HealthCheck { 1 }.reading(ElectionSettings(arguments: [], environment: [:])).interval == .seconds(5)
+        )
+    }
+
+    @Test func optionsOfAHealthCheckThatIsNotThereAreRefused() throws {
+        let environment = ["ELECT_GROUP": "g", "ELECT_PROVIDER": "memory:", "ELECT_HEALTH_INTERVAL": "1s"]
+        let settings = try ElectionSettings(arguments: [], environment: environment)
+        let message = refusal { _ = try ElectionService(reading: settings) }
+        #expect(message.hasPrefix("ELECT_HEALTH_INTERVAL means nothing without"), "\(message)")
+        _ = try ElectionService(reading: settings, healthCheck: HealthCheck { 1 })
+    }
+
     @Test func errorsNameValueOptionAndSource() throws {
         let file = try TemporaryFile(#"{"elect": {"lease-duration": 10, "priority": "high"}}"#)
         let settings = try ElectionSettings(

@@ -116,6 +116,26 @@ import Testing
         }
     }
 
+    @Test func aPriorityThatRisesMovesLeadershipAndOneThatFallsMovesItBack() async throws {
+        let (first, second) = (try harness.service("first"), try harness.service("second"))
+        try await harness.steadily {
+            try await withElection(first) { first in
+                let old = try await first.waitForLeadership()
+                try await withElection(second) { second in
+                    _ = try await listed("second", by: first)
+                    try second.changePriority(to: 5)
+                    let new = try await second.waitForLeadership()
+                    #expect(new.term > old.term && !old.isValid)
+                    _ = try await listed("first", by: second)
+                    try second.changePriority(to: -1)
+                    #expect(try await first.waitForLeadership().term > new.term)
+                    #expect(!new.isValid)
+                }
+            }
+        }
+        #expect(throws: ElectionError.self) { try first.changePriority(to: 1001) }
+    }
+
     @Test func aSuspendedCandidateIsNeitherChosenNorPreferred() async throws {
         let first = try harness.service("first")
         let better = try harness.service("better") { $0.priority = 5 }

@@ -69,6 +69,23 @@ import Darwin
         #expect(machine.score == 0.8)
     }
 
+    @Test func anotherCheckCountsOnAndDoesNotWaitForTheOldInterval() throws {
+        var check = HealthCheck { 1 }
+        check.interval = .seconds(3600)
+        var machine = HealthMachine(check, at: start)
+        func score(_ score: HealthCheck.Score, at now: ElectionInstant) throws -> HealthMachine.Verdict? {
+            let number = machine.timerFired(at: now)
+            return machine.checked(.success(score), of: try #require(number), at: now)
+        }
+        #expect(try score(1, at: start) == .well)
+        #expect(try score(0, at: start + .seconds(3600)) == nil)
+        check.interval = .seconds(2)
+        check.failureThreshold = 2
+        machine.change(to: check, at: start + .seconds(3601))
+        #expect(machine.wakeup == start + .seconds(3603))
+        #expect(try score(0, at: start + .seconds(3603)) != nil)
+    }
+
     @Test func scoresAreKeptWithinTheirBounds() {
         #expect([-1, 0.25, 7, .nan].map { HealthCheck.Score($0).value } == [0, 0.25, 1, 0])
     }
@@ -122,6 +139,31 @@ import Darwin
                 #expect(try await election.waitForLeadership().term > old.term)
             }
         }
+    }
+
+    @Test func anotherCheckTakesThePlaceOfTheFirst() async throws {
+        @Sendable func check(_ score: HealthCheck.Score) -> HealthCheck {
+            var check = HealthCheck { score }
+            check.timeout = .seconds(3600)
+            return check
+        }
+        let election = try harness.service("first") { $0.healthCheck = check(1) }
+        let unchecked = try harness.service("unchecked")
+        try await harness.steadily {
+            try await withElection(election) { election in
+                let old = try await election.waitForLeadership()
+                var events = election.events.makeAsyncIterator()
+                try election.changeHealthCheck(to: check(0))
+                #expect(try await events.next(.lost).reason == .unhealthy)
+                try election.changeHealthCheck(to: check(1))
+                #expect(try await election.waitForLeadership().term > old.term)
+            }
+        }
+        var impossible = check(1)
+        impossible.interval = .zero
+        let error = #expect(throws: ElectionError.self) { try election.changeHealthCheck(to: impossible) }
+        #expect(error?.message.contains("interval") == true)
+        #expect(throws: ElectionError.self) { try unchecked.changeHealthCheck(to: check(1)) }
     }
 
     @Test func aCheckThatNeverReturnsDelaysNothingButCountsAsFailed() async throws {

@@ -50,7 +50,7 @@ struct DirectoryMachine: Sendable {
     static let listingDelay = Duration.milliseconds(300)
 
     let candidate: Candidate
-    let priority: Int
+    private(set) var priority: Int
     let lease: Duration
     let canTransfer: Bool
     private var random: any RandomNumberGenerator & Sendable
@@ -146,6 +146,19 @@ struct DirectoryMachine: Sendable {
         if isEligible != self.isEligible, isListed { nextWrite = now }
         (self.isEligible, self.health) = (isEligible, health)
         return timerFired(at: now)
+    }
+
+    /// The candidate is to be preferred more or less than before; tells others at once.
+    mutating func changed(priority: Int, at now: ElectionInstant) -> [Action] {
+        guard priority != self.priority else { return [] }
+        self.priority = priority
+        var actions: [Action] = []
+        switch position {
+        case .away: break
+        case .waiting(let nonce): if isListed { write(nonce, isNews: true, at: now, &actions) }
+        case .leading: nextRead = now
+        }
+        return actions + timerFired(at: now)
     }
 
     /// The store says that a note was written.
@@ -324,14 +337,8 @@ struct DirectoryMachine: Sendable {
     ) {
         switch transfer.phase {
         case .searching:
-            let named = notes.candidates.filter { $0.candidate.isMeant(by: transfer.heir) }
-            guard let heir = named.first(where: \.isEligible) else {
-                return end(
-                    transfer,
-                    Self.refusal(transfer.heir, isListed: !named.isEmpty, of: notes.candidates),
-                    &actions
-                )
-            }
+            let fit = notes.candidates.filter { $0.isEligible && $0.candidate.isMeant(by: transfer.heir) }
+            guard let heir = fit.first else { return end(transfer, notes.refusal(of: transfer.heir), &actions) }
             self.transfer?.phase = .offered(heir: heir.candidate.incarnation)
             let offer = DirectoryNotes.Offer(id: transfer.id, heir: heir.candidate.incarnation)
             actions.append(.write(key: offer.key, text: offer.text, lifetime: offerTimeout, isNews: true))
@@ -350,16 +357,6 @@ struct DirectoryMachine: Sendable {
             actions.append(.transfer(ElectionAction.Heir(candidate: heir.candidate, nonce: heir.nonce)))
         case .draining: break
         }
-    }
-
-    private static func refusal(_ heir: String, isListed: Bool, of candidates: [ListedCandidate]) -> ElectionError {
-        guard !isListed else {
-            let why = "it is suspended, unhealthy, or stands down"
-            return ElectionError(.transferRefused, "\"\(heir)\" takes no leadership now: \(why)")
-        }
-        let names = candidates.prefix(10).map { "\"\($0.candidate.id)\"" }.joined(separator: ", ")
-        let known = candidates.isEmpty ? "nobody else does" : "these do: \(names)"
-        return ElectionError(.transferRefused, "no candidate \"\(heir)\" waits for leadership; \(known)")
     }
 
     /// Hands over to a candidate of higher priority once it has been there for a whole lease, so that one that comes and

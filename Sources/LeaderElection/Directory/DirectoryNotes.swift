@@ -55,6 +55,17 @@ struct DirectoryNotes: Sendable {
         }
         candidates.sort { ($1.priority, $0.waitingSince, $0.key) < ($0.priority, $1.waitingSince, $1.key) }
     }
+
+    /// Why no candidate of this name can be handed leadership.
+    func refusal(of heir: String) -> ElectionError {
+        guard !candidates.contains(where: { $0.candidate.isMeant(by: heir) }) else {
+            let why = "it is suspended, unhealthy, or stands down"
+            return ElectionError(.transferRefused, "\"\(heir)\" takes no leadership now: \(why)")
+        }
+        let names = candidates.prefix(10).map { "\"\($0.candidate.id)\"" }.joined(separator: ", ")
+        let known = candidates.isEmpty ? "nobody else does" : "these do: \(names)"
+        return ElectionError(.transferRefused, "no candidate \"\(heir)\" waits for leadership; \(known)")
+    }
 }
 
 extension ListedCandidate {

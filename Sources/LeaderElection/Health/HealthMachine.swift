@@ -8,7 +8,7 @@ struct HealthMachine: Sendable {
         case unwell(String)
     }
 
-    private let check: HealthCheck
+    private var check: HealthCheck
     private var isChecking = false
     private var round: UInt64 = 0
     private var nextCheck: ElectionInstant
@@ -22,6 +22,12 @@ struct HealthMachine: Sendable {
     init(_ check: HealthCheck, at now: ElectionInstant) {
         self.check = check
         nextCheck = now
+    }
+
+    /// From the next check on; what was counted so far still counts.
+    mutating func change(to check: HealthCheck, at now: ElectionInstant) {
+        self.check = check
+        nextCheck = min(nextCheck, now + check.interval)
     }
 
     /// When to call ``timerFired(at:)``; nil while a check is under way.

@@ -9,6 +9,12 @@ package enum OptionNames {
         "priority", "profile", "renew-interval", "retry-interval", "shutdown-timeout", "unlisted",
     ]
 
+    /// When to call a health check, and what follows from it; the check itself is code.
+    package static let health = [
+        "health-failure-threshold", "health-interval", "health-minimum-score", "health-recovery-score",
+        "health-recovery-threshold", "health-timeout",
+    ]
+
     /// Which store.
     package static let store = [
         "allow-network-file-system", "consul-token", "postgres-channel", "postgres-create-table",
@@ -17,7 +23,7 @@ package enum OptionNames {
     ]
 
     /// What a service understands.
-    package static let service = (candidate + store + ["group"]).sorted()
+    package static let service = (candidate + health + store + ["group"]).sorted()
 
     /// What may hold a password or a token; never shown, neither by us nor by reports of access.
     package static let secret: Set<String> = ["consul-token", "provider"]

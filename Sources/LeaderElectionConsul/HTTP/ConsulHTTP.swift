@@ -78,12 +78,15 @@ final class ConsulHTTP: Sendable {
 
     /// Sends a request; the future fails with an ``ElectionError`` that names cause and remedy.
     ///
-    /// - Parameter path: with its query, which every path has at least a question mark of.
+    /// - Parameters:
+    ///   - path: with its query, which every path has at least a question mark of.
+    ///   - status: one that is an answer of this path, too.
     func send(
         _ method: Method,
         _ path: String,
         body: ByteBuffer? = nil,
-        within timeout: Duration
+        within timeout: Duration,
+        accepting status: UInt? = nil
     ) -> (reply: EventLoopFuture<ConsulReply>, cancel: @Sendable () -> Void) {
         let request: HTTPClient.Request
         do {
@@ -99,9 +102,13 @@ final class ConsulHTTP: Sendable {
         }
         let now = ElectionInstant.now
         let deadline = now + max(.milliseconds(1), timeout)
-        guard let pause = pause.withLock({ $0 }), pause.until > now else { return send(request, until: deadline) }
+        guard let pause = pause.withLock({ $0 }), pause.until > now else {
+            return send(request, until: deadline, accepting: status)
+        }
         guard pause.until < deadline else { return (loop.makeFailedFuture(pause.cause), {}) }
-        let later = loop.scheduleTask(in: TimeAmount(pause.until - now)) { self.send(request, until: deadline) }
+        let later = loop.scheduleTask(in: TimeAmount(pause.until - now)) {
+            self.send(request, until: deadline, accepting: status)
+        }
         let reply = later.futureResult.flatMapErrorThrowing { _ in throw CancellationError() }.flatMap(\.reply)
         let cancel: @Sendable () -> Void = {
             later.cancel()
@@ -112,7 +119,8 @@ final class ConsulHTTP: Sendable {
 
     private func send(
         _ request: HTTPClient.Request,
-        until deadline: ElectionInstant
+        until deadline: ElectionInstant,
+        accepting status: UInt?
     ) -> (reply: EventLoopFuture<ConsulReply>, cancel: @Sendable () -> Void) {
         let sent = ElectionInstant.now
         let task = client.execute(
@@ -131,6 +139,7 @@ final class ConsulHTTP: Sendable {
                 case 200: outcome = .done
                 case 404: outcome = .missing
                 case 409: outcome = .conflict
+                case let code where code == status: outcome = .done
                 default:
                     let error = ConsulFailure.answer(response, at: place)
                     if let pause = RetryAfter.pause(response.headers) { self.leaveAlone(pause, error) }

@@ -19,9 +19,15 @@ struct Campaign: AsyncParsableCommand {
             Never gives up on a store that is away, not at the start either: it says so once for each cause and keeps
             trying. Ends with 0 after it has given its leases back.
 
-            With --config, the file is read again when it changes, and on SIGHUP: events and verbose change at once. If
-            anything else has changed, nothing is applied and the options are named that need a restart. Without
-            --config SIGHUP ends it.
+            With --config, the file is read again when it changes, and on SIGHUP: events, verbose, priority, health-check
+            and its times and thresholds change at once. If anything else has changed, nothing is applied and the options
+            are named that need a restart. Without --config SIGHUP ends it.
+
+            With --health-check it takes part only while that command ends with 0. One that does not, or hangs, several
+            times in a row, ends its term in good order and waits until it is well again. With --prepare, leadership that
+            another one hands over is taken only once that command has ended with 0; one hangs for 15 seconds or a lease
+            at most. Commands are run by /bin/sh with ELECT_CANDIDATE, and --prepare with ELECT_GROUP, in the environment;
+            what they print goes to standard error, and nothing of them is left when they have ended.
 
             EXAMPLES
               elect campaign --provider file:///tmp/demo --group billing
@@ -55,6 +61,7 @@ struct Campaign: AsyncParsableCommand {
         let url = try store.store(settings)
         let names = try groupNames(settings)
         let configuration = try options.configuration(settings)
+        let preparation = try options.helpers.preparation(settings)
         let printer = try options.printer(settings)
         let page = try options.statusPage(settings)
         let provider = try url.provider(readOnly: false, logger: .forCommand(verbose: printer.verbose))
@@ -62,10 +69,13 @@ struct Campaign: AsyncParsableCommand {
             groups: names,
             provider: provider,
             configuration: configuration,
+            preparation: preparation,
             printer: printer,
             history: try options.historyFile(settings)
         )
-        let reload = SettingsReload(settings, printer)
+        let reload = SettingsReload(settings, printer) { [options] fresh, changed in
+            try runner.change(options, fresh, changed)
+        }
         runner.onStopSignal { number, _ in
             if number == SIGHUP, let reload { reload.run() } else { runner.stop() }
         }

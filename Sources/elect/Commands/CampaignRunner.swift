@@ -18,6 +18,7 @@ final class CampaignRunner: Sendable {
         groups: [String],
         provider: any ElectionProvider,
         configuration: ElectionConfiguration,
+        preparation: HelperCommand? = nil,
         printer: EventPrinter,
         history: (file: HistoryFile, interval: Duration?)?
     ) throws {
@@ -30,6 +31,8 @@ final class CampaignRunner: Sendable {
         var services: [ElectionService] = []
         do {
             for group in groups {
+                var configuration = configuration
+                configuration.prepare = preparation?.preparation(of: group, configuration)
                 let service = try ElectionService(group, provider: provider, configuration: configuration, audit: audit)
                 services.append(service)
             }
@@ -37,6 +40,24 @@ final class CampaignRunner: Sendable {
             throw CommandFailure(error)
         }
         self.services = services
+    }
+
+    /// Takes over the options that were read anew and can change; if one cannot be used, none.
+    func change(_ options: CandidateOptions, _ fresh: Settings, _ changed: Set<String>) throws {
+        let priority = try fresh.count("priority", nil, in: -1000...1000) ?? 0
+        if !changed.isDisjoint(with: HelperOptions.changeable) {
+            let check = try options.helpers.check(fresh, candidate: candidate)
+            guard let check, services.allSatisfy(\.hasHealthCheck) else {
+                throw CommandFailure.usage(
+                    "\(fresh.path.map { "\($0): " } ?? "")health-check can become another one while elect runs, but "
+                        + "not come or go; restart it, or undo the change"
+                )
+            }
+            try CommandFailure.translating { for service in services { try service.changeHealthCheck(to: check) } }
+        }
+        if changed.contains("priority") {
+            try CommandFailure.translating { for service in services { try service.changePriority(to: priority) } }
+        }
     }
 
     func stop() {

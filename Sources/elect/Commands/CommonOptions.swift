@@ -121,6 +121,8 @@ struct CandidateOptions: ParsableArguments {
     )
     var http: String?
 
+    @OptionGroup(title: "Health and getting ready") var helpers: HelperOptions
+
     func configuration(_ settings: Settings) throws -> ElectionConfiguration {
         var given = ["metadata": metadata]
         given["profile"] = profile.map { [$0] }
@@ -135,7 +137,9 @@ struct CandidateOptions: ParsableArguments {
         given["priority"] = priority.map { [$0] }
         given["unlisted"] = unlisted ? ["true"] : nil
         let options = settings.with(given)
-        return try CommandFailure.translating { try ElectionConfiguration(reading: options) }
+        var configuration = try CommandFailure.translating { try ElectionConfiguration(reading: options) }
+        configuration.healthCheck = try helpers.check(settings, candidate: configuration.candidate)
+        return configuration
     }
 
     /// - Parameter isQuiet: standard output belongs to somebody else unless a format was asked for.

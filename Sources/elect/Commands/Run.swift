@@ -24,6 +24,11 @@ struct Run: AsyncParsableCommand {
             COMMAND's environment has ELECT_GROUP, ELECT_CANDIDATE and ELECT_TERM. Hand the term to whatever COMMAND
             writes to, and have it refuse smaller ones: that closes the last gap, a pause of the whole machine.
 
+            --health-check is a shell command as well, run again and again with ELECT_CANDIDATE in its environment: only
+            while it ends with 0 does elect take part. When it has failed or hung several times in a row, COMMAND is told to
+            end, and elect waits until all is well again. --prepare is run, with ELECT_GROUP too, when another leader hands
+            its leadership over: to get ready, 15 seconds or a lease at most. What they print goes to standard error.
+
             Events go to standard error for people; with --events they go to standard output.
 
             EXAMPLES
@@ -57,6 +62,7 @@ struct Run: AsyncParsableCommand {
         }
         let configuration = try options.configuration(settings)
         let isOnce = try settings.flag("once", once)
+        let preparation = try options.helpers.preparation(settings)
         let printer = try options.printer(settings, isQuiet: true)
         let page = try options.statusPage(settings)
         if let failure = CommandLookup.failure(program, path: Environment.variables["PATH"]) { throw failure }
@@ -74,6 +80,7 @@ struct Run: AsyncParsableCommand {
             groups: [name.texts[0]],
             provider: provider,
             configuration: supervisor.configuration,
+            preparation: preparation,
             printer: printer,
             history: try options.historyFile(settings)
         )

@@ -29,6 +29,11 @@ final class GuardedCommand: Sendable {
     /// How long a guardian may take to kill: it is as good at it as we are, unless it is stopped.
     private static let patience: Int64 = 500_000_000
 
+    /// The guardians of this process that were not reaped: what dead ones leave behind must not be mistaken for these.
+    ///
+    /// Locked while one is started or reaped, and while a number that stands here, or does not, is acted on.
+    private static let guardians = Mutex<Set<pid_t>>([])
+
     private let channel: PacketChannel
     private let timer: BootTimer
     private let guardian: pid_t
@@ -79,10 +84,14 @@ final class GuardedCommand: Sendable {
         var error: Int32 = 0
         let arguments = ["elect", GuardianProcess.argument] + invocation.arguments
         let kept = [other.descriptor] + locks
-        guardian = withCStrings(arguments) { arguments in
-            withCStrings(Self.environment(adding: environment)) { variables in
-                elect_spawn_guardian(arguments, variables, kept, Int32(kept.count), &error)
+        guardian = Self.guardians.withLock { guardians in
+            let guardian = withCStrings(arguments) { arguments in
+                withCStrings(Self.environment(adding: environment)) { variables in
+                    elect_spawn_guardian(arguments, variables, kept, Int32(kept.count), &error)
+                }
             }
+            if guardian > 0 { guardians.insert(guardian) }
+            return guardian
         }
         guard guardian > 0 else {
             own.close()
@@ -178,8 +187,11 @@ final class GuardedCommand: Sendable {
             }
         }
         // Its children are ours from here on, but not before it is reaped.
-        var last = elect_end()
-        _ = elect_reap(guardian, 1, &last)
+        Self.guardians.withLock { guardians in
+            var last = elect_end()
+            _ = elect_reap(guardian, 1, &last)
+            guardians.remove(guardian)
+        }
         if let end { return end }
         endOrphans(process)
         return .guardianLost
@@ -191,12 +203,15 @@ final class GuardedCommand: Sendable {
         var pause: Int32 = 1
         while true {
             if let command { ProcessTree.signalGroup(SIGKILL, of: command) }
-            let orphans = ProcessTree.children().filter { process in
-                // Older children, and what these leave behind, share our session; nothing of the command does.
-                !olderChildren.contains(process) && getsid(process) != ownSession
+            let areGone = Self.guardians.withLock { guardians in
+                let orphans = ProcessTree.children().filter { process in
+                    // Older children, and what these leave behind, share our session; nothing of the command does.
+                    !olderChildren.contains(process) && !guardians.contains(process) && getsid(process) != ownSession
+                }
+                ProcessTree.signal(SIGKILL, to: orphans)
+                return ProcessTree.reap(orphans).isEmpty && orphans.isEmpty
             }
-            ProcessTree.signal(SIGKILL, to: orphans)
-            if ProcessTree.reap(orphans).isEmpty && orphans.isEmpty { return }
+            if areGone { return }
             _ = poll(nil, 0, pause)
             pause = min(50, pause * 2)
         }

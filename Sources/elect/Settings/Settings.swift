@@ -8,11 +8,12 @@ struct Settings: Sendable {
     /// Every option that a file may hold, by its long name; in the environment it is `ELECT_` with capitals and `_`.
     static let names = [
         "allow-network-file-system", "attempt-timeout", "candidate", "clock-drift-bound", "consul-token", "events",
-        "grace-period", "group", "group-prefix", "groups", "history", "http", "iterations", "json", "lease-duration",
-        "metadata", "once", "postgres-channel", "postgres-create-table", "postgres-fails-over-asynchronously",
-        "postgres-quarantine", "postgres-schema", "postgres-table", "priority", "profile", "provider", "renew-interval",
-        "retry-interval", "sample-interval", "shutdown-timeout", "sqlite-detect-process-death", "stand-down", "timeout",
-        "to", "unlisted", "verbose",
+        "grace-period", "group", "group-prefix", "groups", "health-check", "health-failure-threshold",
+        "health-interval", "health-recovery-threshold", "health-timeout", "history", "http", "iterations", "json",
+        "lease-duration", "metadata", "once", "postgres-channel", "postgres-create-table",
+        "postgres-fails-over-asynchronously", "postgres-quarantine", "postgres-schema", "postgres-table", "prepare",
+        "priority", "profile", "provider", "renew-interval", "retry-interval", "sample-interval", "shutdown-timeout",
+        "sqlite-detect-process-death", "stand-down", "timeout", "to", "unlisted", "verbose",
     ]
 
     /// A value and the name under which its author knows it.

@@ -9,31 +9,49 @@ internal import FoundationEssentials
 internal import Foundation
 #endif
 
-/// Reads the file of options again while a command runs, and applies what can change: how events are told.
+/// Reads the file of options again while a command runs, and applies what can change: how events are told, whom leaders
+/// prefer, and how health is checked.
 ///
 /// It does so when it is asked to, and when the file has changed.
 ///
 /// Everything else is part of leases that are held already, or of the connection to the store.
 final class SettingsReload: Sendable {
-    private static let changeable: Set<String> = ["events", "verbose"]
+    /// Given what the file says now and the options that have changed, takes them over; or throws and changes nothing.
+    typealias Change = @Sendable (_ fresh: Settings, _ changed: Set<String>) throws -> Void
+
+    private static let changeable = HelperOptions.changeable.union(["events", "verbose", "priority"])
 
     private let path: String
     private let environment: [String: String]
     private let arguments: [String]
     private let printer: EventPrinter
+    private let change: Change
     private let current: Mutex<Settings>
     /// What the file held when it was read last; nil if it could not be read.
     private let content: Mutex<Data?>
 
     /// Nil if there is no file to read.
-    convenience init?(_ settings: Settings, _ printer: EventPrinter) {
-        self.init(settings, printer, environment: Environment.variables, arguments: CommandLine.arguments)
+    convenience init?(_ settings: Settings, _ printer: EventPrinter, change: @escaping Change) {
+        self.init(
+            settings,
+            printer,
+            environment: Environment.variables,
+            arguments: CommandLine.arguments,
+            change: change
+        )
     }
 
-    init?(_ settings: Settings, _ printer: EventPrinter, environment: [String: String], arguments: [String]) {
+    init?(
+        _ settings: Settings,
+        _ printer: EventPrinter,
+        environment: [String: String],
+        arguments: [String],
+        change: @escaping Change
+    ) {
         guard let path = settings.path else { return nil }
         self.path = path
         self.printer = printer
+        self.change = change
         self.environment = environment
         self.arguments = arguments
         current = Mutex(settings)
@@ -96,6 +114,7 @@ final class SettingsReload: Sendable {
         }
         let format = try fresh.choice("events", nil, of: EventPrinter.Format.self)
         let verbose = try fresh.flag("verbose", false)
+        try change(fresh, Set(changed))
         printer.change(
             format: isGiven("events") ? printer.format : format ?? .text,
             verbose: isGiven("verbose") ? printer.verbose : verbose
