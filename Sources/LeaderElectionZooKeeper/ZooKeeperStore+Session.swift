@@ -20,6 +20,8 @@ struct ZooKeeperSession {
     /// Before it was asked for.
     let born: ElectionInstant
     var isConnected = false
+    /// Whether servers were asked to go on with it, and had not answered, when last looked.
+    var isAsking = false
     var id: Int64 = 0
     /// Set once the session exists.
     var ledger: HeartbeatLedger?
