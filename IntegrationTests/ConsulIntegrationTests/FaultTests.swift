@@ -21,6 +21,8 @@ struct FaultTests {
     func aGrantWhoseReplyIsLostIsFoundAgain(mode: ConsulMode) async throws {
         let (proxy, provider) = try proxied(mode)
         defer { proxy.close() }
+        try await agent.release("group")
+        try await agent.release("first")
         try await Asker(provider, "first").termSoon()
         proxy.add(
             FaultRule(.drop, .replies, whenRequestContains: mode == .session ? #""Verb":"lock""# : #""Verb":"cas""#)
@@ -38,6 +40,7 @@ struct FaultTests {
     func aRenewalWhoseReplyIsLostProlongsNothing(mode: ConsulMode) async throws {
         let (proxy, provider) = try proxied(mode)
         defer { proxy.close() }
+        try await agent.release("group")
         let asker = try Asker(provider)
         let term = try await asker.termSoon()
         proxy.add(FaultRule(.drop, .replies))
@@ -54,6 +57,7 @@ struct FaultTests {
     func aReleaseWhoseReplyIsLostIsDoneOnce(mode: ConsulMode) async throws {
         let (proxy, provider) = try proxied(mode)
         defer { proxy.close() }
+        try await agent.release("group")
         let asker = try Asker(provider)
         let term = try await asker.termSoon()
         proxy.add(FaultRule(.drop, .replies))
@@ -151,6 +155,7 @@ struct FaultTests {
     func whoseWritesAreNeverAnsweredKeepsNobodyOut() async throws {
         let (proxy, provider) = try proxied(.cas)
         defer { proxy.close() }
+        try await agent.release("group")
         proxy.add(FaultRule(.drop, .replies, whenRequestContains: #""Verb":"cas""#))
         let unheard = try Asker(provider, "group", "unheard", timeout: .milliseconds(300))
         let other = try Asker(try agent.provider(.cas), "group", "other")
@@ -168,6 +173,7 @@ struct FaultTests {
     func whoIsAskedTooOftenIsLeftAlone() async throws {
         let (proxy, provider) = try proxied(.cas)
         defer { proxy.close() }
+        try await agent.release("group")
         let asker = try Asker(provider)
         let term = try await asker.termSoon()
         let answer = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #if ZooKeeper
+import CElectionZooKeeper
 import LeaderElection
 
 @testable import LeaderElectionZooKeeper
@@ -30,6 +31,25 @@ actor RawClient {
 
     func createCandidate(_ path: String) async throws -> String {
         try await run(.create(path, [], .candidate)).path ?? ""
+    }
+
+    /// Takes all rights of the node from everybody but that to read, or gives them back.
+    ///
+    /// Once some are taken nobody may give them back but who has the right to: that one is left.
+    func letOnlyRead(_ path: String, isUndone: Bool = false) async throws {
+        let rights = isUndone ? ZOO_PERM_ALL : ZOO_PERM_READ | ZOO_PERM_ADMIN
+        guard let pointer = await store.session?.handle.pointer else { throw Failure(code: ZCLOSING.rawValue) }
+        let code = "world".withCString { scheme in
+            "anyone".withCString { id in
+                let who = Id(scheme: UnsafeMutablePointer(mutating: scheme), id: UnsafeMutablePointer(mutating: id))
+                var entry = ACL(perms: rights, id: who)
+                return withUnsafeMutablePointer(to: &entry) { entry in
+                    var list = ACL_vector(count: 1, data: entry)
+                    return zoo_set_acl(pointer, path, -1, &list)
+                }
+            }
+        }
+        guard code == 0 else { throw Failure(code: code) }
     }
 
     func children(_ path: String) async throws -> [String] { try await run(.children(path, watch: nil)).children ?? [] }

@@ -59,6 +59,37 @@ struct RefusalTests {
     }
 
     @Test
+    func whoMayOnlyReadSeesWhoLeadsAndIsToldWhatElseWouldBeNeeded() async throws {
+        try? await RawClient(ensemble.servers).create("/tests")
+        let leader = try Asker(try ensemble.provider(), "group", "leader")
+        let term = try await leader.termSoon()
+        let (group, heartbeats) = (leader.request.group, "\(ensemble.root)/\(GroupPath.heartbeats)")
+        let reader = try ensemble.provider()
+        let asker = try Asker(reader, "group", "reader")
+        let client = try await RawClient(ensemble.servers)
+        for path in [ensemble.root, "\(ensemble.root)/group"] { try await client.letOnlyRead(path) }
+        try await client.letOnlyRead(heartbeats)
+
+        guard case .held(let record)? = try await reader.holders(of: [group]).first else {
+            throw NotInTime(what: "the leader's record")
+        }
+        #expect(record.holder.id == "leader" && record.term == term)
+        guard case .found(let queue)? = try await reader.queues(of: [group]).first else {
+            throw NotInTime(what: "the queue")
+        }
+        #expect(queue.count == 1)
+        guard case .found([])? = try await reader.notes(of: [group]).first else { throw NotInTime(what: "the notes") }
+        #expect(await reader.store.session?.heartbeatPath == nil, "nothing was written to read")
+
+        let error = try #require(try await asker.error())
+        #expect(error.code == .storeRefused)
+        #expect(error.message.contains("create nodes in \(heartbeats)"), "\(error.message)")
+        try await client.letOnlyRead(heartbeats, isUndone: true)
+        let second = try #require(try await asker.error())
+        #expect(second.message.contains("create nodes in \(ensemble.root)/group"), "\(second.message)")
+    }
+
+    @Test
     func aRootThatIsMissingIsMadeOnlyIfThatIsWanted() async throws {
         let strict = try Asker(try ensemble.provider(createRoot: false))
         let error = try #require(try await strict.error())

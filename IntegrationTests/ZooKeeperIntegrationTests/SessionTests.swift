@@ -108,6 +108,34 @@ struct SessionTests {
         try await Asker(try ensemble.provider(), "group", "other").termSoon()
     }
 
+    @Test(arguments: [true, false])
+    func aSessionThatServersHearAndThatDoesNotHearThemStandsInNobodysWay(wasLeading: Bool) async throws {
+        let (proxy, provider) = try proxied()
+        defer { proxy.close() }
+        let first = try Asker(try ensemble.provider(), "group", "first", lease: .seconds(2))
+        let deaf = try Asker(provider, "group", "deaf", lease: .seconds(2))
+        let firstTerm = try await first.termSoon()
+        #expect(try await deaf.holder() == "first")
+        let next = try Asker(try ensemble.provider(), "group", "next", lease: .seconds(2))
+        #expect(try await next.holder() == "first")
+        if wasLeading {
+            _ = try await first.release(firstTerm)
+            try await deaf.termSoon()
+        }
+        proxy.add(FaultRule(.drop, .replies))
+        if !wasLeading { _ = try await first.release(firstTerm) }
+        // It would go on for as long as the proxy does: each attempt to go on with the session is one that servers hear.
+        let end = ContinuousClock.now + .seconds(12)
+        while try await next.term() == nil {
+            _ = try? await deaf.ask()
+            try #require(ContinuousClock.now < end, "nobody leads")
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        proxy.clear()
+        proxy.resetAll()
+        try await soon("an answer") { try await deaf.holder() == "next" }
+    }
+
     @Test
     func aSilentPeerEndsNoLeaseEarlyAndNoneLate() async throws {
         let (proxy, provider) = try proxied()

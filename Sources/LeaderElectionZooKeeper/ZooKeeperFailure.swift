@@ -21,14 +21,21 @@ enum ZooKeeperCode {
 
 extension ZooKeeperSettings {
     /// What people need to know of a request that failed.
-    func failure(_ code: Int32, _ what: String, group: ElectionGroup? = nil) -> ElectionError {
+    ///
+    /// - Parameter needs: what one must have leave to do for it; each node has rights of its own, and passes none on.
+    func failure(
+        _ code: Int32,
+        _ what: String,
+        needs: String? = nil,
+        group: ElectionGroup? = nil
+    ) -> ElectionError {
         let (kind, text): (ElectionError.Code, String) =
             switch code {
             case ZooKeeperCode.noAuth:
                 (
                     .storeRefused,
                     "\(what) is denied: let \(credentials.map { "the user \"\($0.user)\"" } ?? "anybody, or give credentials,") "
-                        + "read, write, create and delete below \(root), or correct the credentials"
+                        + "\(needs ?? "read, write, create and delete below \(root)"), or correct the credentials"
                 )
             case ZooKeeperCode.noNode:
                 (

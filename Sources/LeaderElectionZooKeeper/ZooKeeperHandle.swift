@@ -46,6 +46,9 @@ struct ZooKeeperHandle: Hashable, Sendable {
 
     var sessionID: Int64 { zoo_client_id(pointer)?.pointee.client_id ?? 0 }
 
+    /// Whether a server has been asked for a session, or to go on with one, and has not answered.
+    var isAsking: Bool { zoo_state(pointer) == ZOO_ASSOCIATING_STATE }
+
     /// As negotiated with the server.
     var timeout: Duration { .milliseconds(Int64(zoo_recv_timeout(pointer))) }
 

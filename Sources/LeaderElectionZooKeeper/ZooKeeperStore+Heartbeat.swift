@@ -147,6 +147,12 @@ extension ZooKeeperStore {
     private func beat() {
         beatDue = .distantFuture
         let now = ElectionInstant.now
+        guard !isUnheard(at: now) else {
+            return dropSession(
+                cause: ElectionError(settings.connectionLost.0, settings.connectionLost.1),
+                mustClose: true
+            )
+        }
         if now >= nextExpiry { endWhatNobodyKeeps(at: now) }
         if let session, session.isConnected, session.heartbeatPath != nil, now >= nextHeartbeat, !groups.isEmpty {
             heartbeat { _ in }
@@ -155,6 +161,19 @@ extension ZooKeeperStore {
         }
         if nextHeartbeat <= now { nextHeartbeat = now + interval }
         beatSoon()
+    }
+
+    /// Whether this session keeps its places, which nobody can use, only because servers hear what we ask.
+    ///
+    /// Where answers are lost and requests are not, each attempt to go on with a session keeps it alive. So it is given up
+    /// when its time is over by what we know, and an attempt is under way that nothing comes of. Servers that cannot be
+    /// reached, or refuse, keep no session alive, and may let us go on with it when they are back.
+    private func isUnheard(at now: ElectionInstant) -> Bool {
+        guard let session, let ledger = session.ledger else { return false }
+        let wasAsking = session.isAsking
+        let isAsking = !session.isConnected && session.handle.isAsking
+        self.session?.isAsking = isAsking
+        return isAsking && wasAsking && now >= ledger.proven + ledger.timeout
     }
 
     /// Gives up leases that are not renewed in time, and places that nobody claims, so that others can lead.

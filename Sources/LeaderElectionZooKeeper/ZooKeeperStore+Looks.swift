@@ -24,6 +24,12 @@ extension ZooKeeperStore {
         }
     }
 
+    /// Why a queue, or a node of it, could not be read.
+    func unread(_ code: Int32, _ group: ElectionGroup) -> ElectionError {
+        let needs = "read \(settings.path(group)) and the nodes in it"
+        return settings.failure(code, "reading the queue", needs: needs, group: group)
+    }
+
     private func lookAgain(_ group: ElectionGroup) {
         guard let queue = groups[group] else { return }
         groups[group]?.isCurrent = false
@@ -53,7 +59,7 @@ extension ZooKeeperStore {
             switch reply.code {
             case ZooKeeperCode.ok where queue.isCurrent && queue.leader?.node == node: self.answer(group)
             case ZooKeeperCode.ok, ZooKeeperCode.noNode: self.lookAgain(group)
-            default: self.failLook(group, self.settings.failure(reply.code, "reading the queue", group: group))
+            default: self.failLook(group, self.unread(reply.code, group))
             }
         }
     }
@@ -65,7 +71,7 @@ extension ZooKeeperStore {
             guard self.groups[group] != nil else { return }
             switch reply.code {
             case ZooKeeperCode.ok, ZooKeeperCode.noNode: self.judge(group, Contender.queue(reply.children ?? []))
-            default: self.failLook(group, self.settings.failure(reply.code, "reading the queue", group: group))
+            default: self.failLook(group, self.unread(reply.code, group))
             }
         }
     }
@@ -161,7 +167,7 @@ extension ZooKeeperStore {
         }
         groups[group]?.reading.missing = 0
         if code == ZooKeeperCode.noNode { return lookAgain(group) }
-        failLook(group, settings.failure(code, "reading the queue", group: group))
+        failLook(group, unread(code, group))
     }
 
     private func leaderRead(
@@ -278,14 +284,14 @@ extension ZooKeeperStore {
     // MARK: - Reading
 
     func queues(of groups: [ElectionGroup]) async -> [QueueAnswer] {
-        await answering(groups, timeout: { _ in .seconds(2) }, unknown: { .unknown($0) }) { batch in
+        await answering(groups, isReading: true, timeout: { _ in .seconds(2) }, unknown: { .unknown($0) }) { batch in
             for (index, group) in groups.enumerated() {
                 self.send(.children(self.settings.path(group), watch: nil)) { reply in
                     switch reply.code {
                     case ZooKeeperCode.ok, ZooKeeperCode.noNode:
                         batch.settle(index, .found(Contender.queue(reply.children ?? []).map(\.nonce)))
                     default:
-                        let error = self.settings.failure(reply.code, "reading the queue", group: group)
+                        let error = self.unread(reply.code, group)
                         batch.settle(index, .unknown(error))
                     }
                 }
@@ -300,7 +306,7 @@ extension ZooKeeperStore {
             switch reply.code {
             case ZooKeeperCode.noNode: return answer(.free(lastTerm: nil))
             case ZooKeeperCode.ok: break
-            default: return answer(.unknown(self.settings.failure(reply.code, "reading the queue", group: group)))
+            default: return answer(.unknown(self.unread(reply.code, group)))
             }
             guard let first = Contender.queue(reply.children ?? []).first else {
                 if isWatching { self.watchFreeGroup(group) }
@@ -313,7 +319,7 @@ extension ZooKeeperStore {
                     return self.readHolder(group, attempt + 1, answer)
                 }
                 guard reply.code == ZooKeeperCode.ok, let stat = reply.stat, let ledger = self.session?.ledger else {
-                    return answer(.unknown(self.settings.failure(reply.code, "reading the queue", group: group)))
+                    return answer(.unknown(self.unread(reply.code, group)))
                 }
                 let record = CandidateRecord.decode(
                     reply.data ?? [],

@@ -31,7 +31,7 @@ extension ZooKeeperStore {
     }
 
     func notes(of groups: [ElectionGroup]) async -> [NotesAnswer] {
-        await answering(groups, timeout: { _ in .seconds(2) }, unknown: { .unknown($0) }) { batch in
+        await answering(groups, isReading: true, timeout: { _ in .seconds(2) }, unknown: { .unknown($0) }) { batch in
             for group in groups { self.wantNews(group) }
             self.findNoted(groups) { noted in
                 for (index, group) in groups.enumerated() {

@@ -62,7 +62,8 @@ extension ZooKeeperStore {
             fail(group, nonce, settings.failure(ZooKeeperCode.connectionLoss, ""))
         } else {
             remove(group, nonce, mustHint: false)
-            fail(group, nonce, settings.failure(reply.code, "taking part in the election", group: group))
+            let needs = "create nodes in \(settings.path(group))"
+            fail(group, nonce, settings.failure(reply.code, "taking part in the election", needs: needs, group: group))
         }
         for then in place.onCreated { then() }
         groups[group]?.places[nonce]?.onCreated = []
@@ -118,7 +119,10 @@ extension ZooKeeperStore {
                 case ZooKeeperCode.noNode:
                     self.remove(group, nonce)
                     done(.notHeld)
-                default: done(.unknown(self.settings.failure(reply.code, "leaving the election", group: group)))
+                default:
+                    let needs = "delete nodes in \(self.settings.path(group))"
+                    let error = self.settings.failure(reply.code, "leaving the election", needs: needs, group: group)
+                    done(.unknown(error))
                 }
             }
         }
@@ -140,7 +144,7 @@ extension ZooKeeperStore {
     func find(_ group: ElectionGroup, _ nonce: Nonce, _ then: @escaping (Result<Bool, ElectionError>) -> Void) {
         send(.children(settings.path(group), watch: nil)) { reply in
             guard reply.code == ZooKeeperCode.ok || reply.code == ZooKeeperCode.noNode else {
-                return then(.failure(self.settings.failure(reply.code, "reading the queue", group: group)))
+                return then(.failure(self.unread(reply.code, group)))
             }
             guard let node = Contender.queue(reply.children ?? []).first(where: { $0.nonce == nonce }) else {
                 return then(.success(false))
@@ -154,7 +158,7 @@ extension ZooKeeperStore {
                     self.groups[group]?.places[nonce]?.phase = .queued(node, term: stat.czxid)
                     then(.success(true))
                 case ZooKeeperCode.noNode: then(.success(false))
-                default: then(.failure(self.settings.failure(reply.code, "reading the queue", group: group)))
+                default: then(.failure(self.unread(reply.code, group)))
                 }
             }
         }

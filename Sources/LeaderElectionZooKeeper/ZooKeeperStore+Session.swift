@@ -20,6 +20,8 @@ struct ZooKeeperSession {
     /// Before it was asked for.
     let born: ElectionInstant
     var isConnected = false
+    /// Whether servers were asked to go on with it, and had not answered, when last looked.
+    var isAsking = false
     var id: Int64 = 0
     /// Set once the session exists.
     var ledger: HeartbeatLedger?
@@ -31,6 +33,13 @@ struct ZooKeeperSession {
 }
 
 extension ZooKeeperStore {
+    /// A call that waits for a session.
+    struct Waiting {
+        /// Goes ahead before there is a node for heartbeats.
+        let isReading: Bool
+        let then: (ElectionError?) -> Void
+    }
+
     var session: ZooKeeperSession? {
         get { if case .open(let session) = phase { session } else { nil } }
         set { if let newValue { phase = .open(newValue) } }
@@ -63,16 +72,17 @@ extension ZooKeeperStore {
     }
 
     /// Calls back once requests can be sent, or at once with the reason why not.
-    func ready(_ id: UInt64, _ then: @escaping (ElectionError?) -> Void) {
+    func ready(_ id: UInt64, isReading: Bool, _ then: @escaping (ElectionError?) -> Void) {
+        let waiting = Waiting(isReading: isReading, then: then)
         switch phase {
         case .closed(let notBefore, let cause):
             if let cause, ElectionInstant.now < notBefore { return then(cause) }
-            whenReady[id] = then
+            whenReady[id] = waiting
             open()
-        case .opening: whenReady[id] = then
+        case .opening: whenReady[id] = waiting
         case .open(let session):
-            if session.isConnected, session.heartbeatPath != nil { return then(nil) }
-            whenReady[id] = then
+            if session.isConnected, isReading || session.heartbeatPath != nil { return then(nil) }
+            whenReady[id] = waiting
             if session.isConnected { prepare() }
         }
     }
@@ -133,8 +143,18 @@ extension ZooKeeperStore {
     private func tellWaiting(_ error: ElectionError?) {
         let waiting = whenReady
         whenReady = [:]
-        for (_, then) in waiting.sorted(by: { $0.key < $1.key }) { then(error) }
+        for (_, call) in waiting.sorted(by: { $0.key < $1.key }) { call.then(error) }
     }
+
+    /// There is a connection: those who only read have all that they need.
+    private func tellReading() {
+        let reading = whenReady.filter(\.value.isReading)
+        for id in reading.keys { whenReady[id] = nil }
+        for (_, call) in reading.sorted(by: { $0.key < $1.key }) { call.then(nil) }
+    }
+
+    /// Whether anything is kept or wanted that a session without a node for heartbeats cannot have.
+    private var mustWrite: Bool { !(groups.isEmpty && ownNotes.isEmpty && whenReady.isEmpty) }
 
     // MARK: - What the library says
 
@@ -182,7 +202,8 @@ extension ZooKeeperStore {
             session.refusal = judge(timeout)
         }
         self.session = session
-        if session.heartbeatPath == nil { return prepare() }
+        tellReading()
+        if session.heartbeatPath == nil, mustWrite { return prepare() }
         resume()
         for group in groups.keys { groups[group]?.isCurrent = false }
         subscribers.send(.resync)
@@ -217,7 +238,8 @@ extension ZooKeeperStore {
     }
 
     private func createHeartbeat(mayCreateRoot: Bool) {
-        let path = "\(settings.root)/\(GroupPath.heartbeats)/\(Nonce())"
+        let parent = "\(settings.root)/\(GroupPath.heartbeats)"
+        let path = "\(parent)/\(Nonce())"
         send(.create(path, [], .ephemeral), isUrgent: true) { reply in
             switch reply.code {
             case ZooKeeperCode.ok:
@@ -225,7 +247,7 @@ extension ZooKeeperStore {
                 self.session?.heartbeatPath = path
                 self.resume()
             case ZooKeeperCode.noNode where mayCreateRoot: self.createRoot()
-            default: self.prepareFailed(reply.code)
+            default: self.prepareFailed(reply.code, in: parent)
             }
         }
     }
@@ -236,17 +258,17 @@ extension ZooKeeperStore {
         for path in chain { send(.create(path, [], .persistent), isUrgent: true) { _ in } }
         send(.create("\(settings.root)/\(GroupPath.heartbeats)", [], .persistent), isUrgent: true) { reply in
             guard reply.code == ZooKeeperCode.ok || reply.code == ZooKeeperCode.nodeExists else {
-                return self.prepareFailed(reply.code)
+                return self.prepareFailed(reply.code, in: self.settings.root)
             }
             self.createHeartbeat(mayCreateRoot: false)
         }
     }
 
-    private func prepareFailed(_ code: Int32) {
+    private func prepareFailed(_ code: Int32, in parent: String) {
         session?.isPreparing = false
         // A connection that was lost is made again, and then everything is tried again for those who still wait.
         guard !ZooKeeperCode.isUnsure(code) else { return }
-        tellWaiting(settings.failure(code, "making a node below \(settings.root)"))
+        tellWaiting(settings.failure(code, "showing that this session lives", needs: "create nodes in \(parent)"))
     }
 
     private func resume() {

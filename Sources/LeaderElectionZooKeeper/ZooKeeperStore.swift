@@ -23,7 +23,7 @@ actor ZooKeeperStore {
     /// What the last session was asked for.
     var wantedTimeout: Duration?
     /// Calls that wait for a session, with what to do once there is one.
-    var whenReady: [UInt64: (ElectionError?) -> Void] = [:]
+    var whenReady: [UInt64: Waiting] = [:]
     var heartbeatWaiters: [(ZooKeeperReply) -> Void] = []
     /// When the heartbeat was sent that is not answered yet.
     var heartbeatUnderWay: ElectionInstant?
@@ -126,14 +126,17 @@ actor ZooKeeperStore {
     }
 
     func holders(of groups: [ElectionGroup]) async -> [HolderAnswer] {
-        await answering(groups, timeout: { _ in .seconds(2) }, unknown: { .unknown($0) }) { batch in
+        await answering(groups, isReading: true, timeout: { _ in .seconds(2) }, unknown: { .unknown($0) }) { batch in
             for (index, group) in groups.enumerated() { self.readHolder(group) { batch.settle(index, $0) } }
         }
     }
 
     /// Runs `start` once there is a session, and returns when all answers are there or the time is up.
+    ///
+    /// - Parameter isReading: needs no node for heartbeats, which whoever may only read cannot make.
     func answering<Request, Answer: Sendable>(
         _ requests: [Request],
+        isReading: Bool = false,
         timeout: (Request) -> Duration,
         unknown: @escaping (ElectionError) -> Answer,
         _ start: @escaping (AnswerBatch<Answer>) -> Void
@@ -152,7 +155,7 @@ actor ZooKeeperStore {
                 continuation.resume(returning: answers)
             }
             expiries[id] = { batch.settleRest(unknown(self.causeOfSilence)) }
-            ready(id) { error in
+            ready(id, isReading: isReading) { error in
                 if let error { batch.settleRest(unknown(error)) } else if !batch.isComplete { start(batch) }
             }
         }

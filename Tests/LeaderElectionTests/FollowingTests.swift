@@ -223,6 +223,19 @@ import Testing
         #expect(harness.announcedErrors == [.termRegression])
     }
 
+    @Test func storeThatWentBackInTimeIsReportedOnceUntilTermsGrowAgain() throws {
+        var harness = try MachineHarness()
+        harness.start()
+        for (term, reports) in [(10, 0), (5, 1), (6, 1), (7, 1), (11, 1), (8, 2), (9, 2)] {
+            harness.answer(try harness.takeAcquire(), .held(record(term: Int64(term), remaining: .seconds(1))))
+            harness.run(.seconds(2))
+            #expect(harness.announcedErrors.count == reports, "after term \(term)")
+        }
+        harness.answer(try harness.takeAcquire(), .granted(term: 10, leaseDuration: .seconds(10)))
+        #expect(try harness.takeRelease().term == 10)
+        #expect(harness.announcedErrors.count == 2)
+    }
+
     @Test func observerNeverAsksForTheLease() throws {
         var configuration = ElectionConfiguration(candidate: "me")
         configuration.participation = .observer

@@ -49,6 +49,22 @@ import Testing
         #expect(intervals.count < 100)
     }
 
+    @Test func leasesThatAreLongerAndShorterByTurnsAreRenewedNoSoonerForIt() async throws {
+        let channel = ProviderChannel(
+            provider: InMemoryElectionProvider(),
+            executor: SerialThread(name: "test"),
+            clock: SystemClock(),
+            random: SystemRandomNumberGenerator()
+        )
+        var now = ElectionInstant.now
+        for turn in 0..<100 {
+            let interval = Duration.milliseconds(turn.isMultiple(of: 2) ? 4000 : 3750)
+            let beat = await channel.nextBeat(interval: interval, after: now)
+            #expect(beat - now >= interval * 0.9 && beat - now <= interval)
+            now = beat + .milliseconds(5)
+        }
+    }
+
     @Test func leaseThatIsGoodForNothingIsNotRenewedWithoutPause() throws {
         let timing = try timing()
         for lease in [Duration.seconds(-1), .zero, .milliseconds(50)] {

@@ -48,6 +48,8 @@ package struct ElectionStateMachine: Sendable {
     package internal(set) var activeWork = 0
     private var lastOperation: UInt64 = 0
     private var reportedError: String?
+    /// The term below which the store was reported to have fallen.
+    private var regressedFrom: Int64?
     private var reportedTwins: Set<Nonce> = []
 
     package init(
@@ -288,6 +290,11 @@ package struct ElectionStateMachine: Sendable {
 
     /// Reports an error once per change of cause.
     mutating func report(_ error: ElectionError, _ actions: inout [Action]) {
+        // A store whose data went back answers well, each time with another term: it is one cause, until terms grow again.
+        if error.code == .termRegression {
+            guard regressedFrom != highestTerm else { return }
+            regressedFrom = highestTerm
+        }
         let cause = error.description
         guard cause != reportedError else { return }
         reportedError = cause

@@ -64,9 +64,11 @@ package actor ProviderChannel {
     }
 
     /// The next instant at which groups with this interval renew together: at most one interval from now.
-    func nextBeat(interval: Duration, after now: ElectionInstant) -> ElectionInstant {
+    package func nextBeat(interval: Duration, after now: ElectionInstant) -> ElectionInstant {
         var beat = beats[interval] ?? now
-        if now - beat > interval * 4 { beat = now }
+        // One that was left for another interval, because the store grants leases of varying length, is out of step: what
+        // is left until its next would be any part of an interval, and renewals would come twice as often as they have to.
+        if now - beat > interval / 8 { beat = now }
         while beat <= now {
             // Up to a tenth early, so that processes that started together drift apart.
             beat = beat + interval * Double.random(in: 0.9...1, using: &random)

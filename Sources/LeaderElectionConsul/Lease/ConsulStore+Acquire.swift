@@ -24,13 +24,20 @@ extension ConsulStore {
             for index in turn {
                 switch known[requests[index].group] {
                 case .failure(let error): answers[index] = .unknown(error)
-                case .success(let entry): claims.append((index, claim(requests[index], at: entry)))
+                case .success(let entry):
+                    let claim = claim(requests[index], at: entry)
+                    if let answer = doubted(requests[index], claim) {
+                        answers[index] = answer
+                    } else {
+                        claims.append((index, claim))
+                    }
                 case nil: break
                 }
             }
             for (index, claim) in claims {
                 guard case .held(var record) = claim else { continue }
                 if case .success(let entry?) = known[requests[index].group] {
+                    doubts.saw(record, of: requests[index].group, isOurs: KVState(entry).record != nil)
                     record.unchangedFor = watch.unchanged(requests[index].group, entry)
                 }
                 answers[index] = .held(record)
@@ -53,6 +60,29 @@ extension ConsulStore {
         let session = sessions.current(request.leaseDuration)
         if session == nil { _ = sessions.session(request.leaseDuration, within: request.timeout) }
         return Claim(request, at: entry, session: session?.id ?? "")
+    }
+
+    /// Nil unless the lease looks free, and may be held all the same.
+    ///
+    /// Who locks by a session is not let in while another holds the key, whoever writes to it, and Consul makes it wait
+    /// when that one has ended. Other programs delete their keys, so that only one under a leader of ours is doubted.
+    private func doubted(_ request: AcquireRequest, _ claim: Claim) -> AcquireAnswer? {
+        guard case .free(let entry) = claim,
+            settings.usesSession(request.leaseDuration)
+                ? entry == nil && doubts.mayBeHeld(request.group) : Doubts.isDoubtful(entry)
+        else { return nil }
+        let pause = doubts.wait(
+            request.group,
+            entry,
+            unchangedFor: watch.unchanged(request.group, entry),
+            lease: request.leaseDuration
+        )
+        guard pause > .zero else { return nil }
+        let reason =
+            entry == nil
+            ? "there is no key: whoever held it, if somebody deleted it, may lead until its lease ends"
+            : "somebody else wrote to the key: whoever held it may lead until its lease ends"
+        return .deferred(retryAfter: pause, reason: reason)
     }
 
     /// Takes what is free; no answer for what was not free any more.
@@ -178,6 +208,7 @@ extension ConsulStore {
         since start: ElectionInstant
     ) async -> AcquireAnswer {
         lockDelays.withLock { _ = $0.removeValue(forKey: request.group) }
+        doubts.end(request.group)
         // A leader hears of what is asked of it before it has read any note.
         news.want()
         held[request.group] = HeldLease(

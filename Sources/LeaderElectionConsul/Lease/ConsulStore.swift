@@ -16,6 +16,7 @@ final class ConsulStore: Sendable {
     let news: ConsulNews
     let crowds = Crowds()
     let handovers = Handovers()
+    let doubts = Doubts()
     /// The last call for each note that is being written or removed: requests may overtake each other on their way.
     let noteCalls = Mutex<[String: EventLoopFuture<Void>]>([:])
     /// When to look next for notes that have expired in groups that nobody reads any more.

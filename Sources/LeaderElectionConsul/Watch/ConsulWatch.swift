@@ -21,6 +21,8 @@ final class ConsulWatch: Sendable {
         var isCurrent = false
         /// By the group's name as it stands in the key.
         var seen: [String: SeenKey] = [:]
+        /// Since when no key has gone: what is not seen has been missing for so long.
+        var complete = ElectionInstant.distantFuture
         /// Why the query keeps failing.
         var interruption: ElectionError?
         var told: ElectionError?
@@ -82,13 +84,12 @@ final class ConsulWatch: Sendable {
         }
     }
 
-    /// For how long the group's entry has been seen as it is; zero if it is not what was seen last.
-    func unchanged(_ group: ElectionGroup, _ entry: KVEntry) -> Duration {
+    /// For how long the group's entry, or that there is none, has been seen as it is; zero if it is not what was seen last.
+    func unchanged(_ group: ElectionGroup, _ entry: KVEntry?) -> Duration {
         state.withLock { state in
-            guard state.isCurrent, let seen = state.seen[KeyNames.encode(group)],
-                seen.modifyIndex == entry.modifyIndex
-            else { return .zero }
-            return max(.zero, .now - seen.since)
+            let seen = state.seen[KeyNames.encode(group)]
+            guard state.isCurrent, seen?.modifyIndex == entry?.modifyIndex else { return .zero }
+            return max(.zero, .now - (seen?.since ?? state.complete))
         }
     }
 
@@ -180,6 +181,7 @@ final class ConsulWatch: Sendable {
                 let old = state.seen.removeValue(forKey: name)
                 if let change = SeenKey.Change(name, from: old, to: nil) { changes.append(change) }
             }
+            if answer.isFirst || !gone.isEmpty { state.complete = answer.received }
             state.isCurrent = !answer.wentBack
             if state.told != nil { logger?.info("releases are pushed to this process again") }
             (state.told, state.interruption) = (nil, nil)
