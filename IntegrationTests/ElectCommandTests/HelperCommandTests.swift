@@ -136,13 +136,14 @@ import Musl
         )
         #expect(try await resign.exitCode() == 0)
         #expect(try await eventually { self.directory.lines(of: "commands").count == 2 })
+        let command = try #require(directory.lines(of: "commands").last.flatMap { pid_t($0) })
         let (hanging, before) = (pids, checks)
         kill(checking, SIGKILL)
-        // The check has failed, and the next one begins.
-        #expect(try await eventually { self.checks > before })
+        // The check has failed, and others come after it.
+        #expect(try await eventually { self.checks > before + 2 })
         #expect(hanging.allSatisfy { !isAlive($0) })
-        let command = try #require(directory.lines(of: "commands").last.flatMap { pid_t($0) })
         #expect(isAlive(command))
+        #expect(directory.lines(of: "commands").count == 2)
         elect.send(SIGTERM)
         #expect(try await elect.exitCode() == 0)
     }
