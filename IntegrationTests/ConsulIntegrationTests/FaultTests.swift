@@ -117,6 +117,36 @@ struct FaultTests {
         try await soon("the hint") { hints.all.contains(.freed(other.request.group, listeners: 1)) }
     }
 
+    @Test(arguments: [ConsulMode.session, .cas])
+    func whoLosesARaceReadsOnceTheWatchTellsWhoWon(mode: ConsulMode) async throws {
+        let (proxy, provider) = try proxied(mode)
+        defer { proxy.close() }
+        let hints = Hints(provider)
+        try await agent.release("group")
+        let loser = try Asker(provider, "group", "loser")
+        let term = try await loser.termSoon()
+        try await soon("the watch") { provider.store.watch.free(among: [loser.request.group]).isEmpty }
+        // It asks for more within milliseconds, and is answered once more; what it asks then is answered late.
+        try await Task.sleep(for: .milliseconds(200))
+        proxy.add(FaultRule(.hold, .replies, whenRequestContains: "recurse&index="))
+        _ = try await loser.release(term)
+        let index = try #require(try await agent.entry("group")).modifyIndex
+        try await soon("the watch") {
+            provider.store.watch.free(among: [loser.request.group])[loser.request.group]??.modifyIndex == index
+        }
+        proxy.watch(for: "get-tree")
+        let winner = try Asker(try agent.provider(mode), "group", "winner")
+        let next = try await winner.termSoon()
+        hints.forget()
+        guard case .deferred = try await loser.ask() else { throw NotInTime(what: "the refusal") }
+        #expect(proxy.occurrences(of: "get-tree") == 0)
+        proxy.clear()
+        try await soon("the hint") { hints.all.contains(.taken(loser.request.group, listeners: 1)) }
+        #expect(try await loser.holder() == "winner")
+        #expect(proxy.occurrences(of: "get-tree") == 1)
+        guard case .released = try await winner.release(next) else { throw NotInTime(what: "the release") }
+    }
+
     @Test
     func anIndexThatGoesToAndFroIsNotAskedForInALoop() async throws {
         let (proxy, provider) = try proxied(.cas)

@@ -104,7 +104,7 @@ struct SessionTests {
         let next = try await other.termSoon(within: .seconds(10))
         #expect(next > term)
         #expect(ElectionInstant.now - sent > .milliseconds(1900))
-        #expect(try await leader.holder() == "other")
+        try await soon("word of the next leader") { try await leader.holder() == "other" }
     }
 
     @Test

@@ -18,7 +18,8 @@ package actor ProviderChannel {
     /// Nil if the store keeps no notes.
     let notes: NoteLanes?
 
-    private var beats: [Duration: ElectionInstant] = [:]
+    /// When groups renew that have been told so far.
+    private var beats: [ElectionInstant] = []
     /// In the order in which they came, so that candidates of one process are served in turn.
     private var listeners: [ElectionGroup: [(id: ObjectIdentifier, onSignal: @Sendable (Signal) -> Void)]] = [:]
     private var patrol: (any ElectionTimer)?
@@ -63,17 +64,17 @@ package actor ProviderChannel {
         }
     }
 
-    /// The next instant at which groups with this interval renew together: at most one interval from now.
+    /// The next instant at which groups renew together: at most one interval from now, and at least a half.
+    ///
+    /// Leases may vary a little in length from one renewal to the next, and with them the interval: whoever kept a rhythm
+    /// for each would change between them out of step, and renew far sooner than it has to.
     package func nextBeat(interval: Duration, after now: ElectionInstant) -> ElectionInstant {
-        var beat = beats[interval] ?? now
-        // One that was left for another interval, because the store grants leases of varying length, is out of step: what
-        // is left until its next would be any part of an interval, and renewals would come twice as often as they have to.
-        if now - beat > interval / 8 { beat = now }
-        while beat <= now {
-            // Up to a tenth early, so that processes that started together drift apart.
-            beat = beat + interval * Double.random(in: 0.9...1, using: &random)
-        }
-        beats[interval] = beat
+        beats.removeAll { $0 <= now }
+        let shared = beats.filter { $0 >= now + interval / 2 && $0 <= now + interval }.max()
+        if let shared { return shared }
+        // Up to a tenth early, so that processes that started together drift apart.
+        let beat = now + interval * Double.random(in: 0.9...1, using: &random)
+        beats.append(beat)
         return beat
     }
 

@@ -13,6 +13,7 @@ extension ConsulStore {
         var answers = [AcquireAnswer?](repeating: nil, count: requests.count)
         // What the watch has seen to be free need not be read: taking it fails if it is not true any more.
         var known = watch.free(among: requests.lazy.map(\.group)).mapValues { Result<KVEntry?, any Error>.success($0) }
+        var watched = Set(known.keys)
         for _ in 0..<Self.rounds {
             // Of a group's requests one after the other: the second one finds what the first one did.
             var groups: Set<ElectionGroup> = []
@@ -43,11 +44,11 @@ extension ConsulStore {
                 answers[index] = .held(record)
             }
             claims.removeAll { if case .held = $0.claim { true } else { false } }
-            for (index, answer) in await take(claims, of: requests, since: start, until: deadline) {
+            for (index, answer) in await take(claims, of: requests, watched, since: start, until: deadline) {
                 answers[index] = answer
             }
             // Whatever was refused is read again.
-            known = [:]
+            (known, watched) = ([:], [])
         }
         return answers.map { answer in
             answer ?? .deferred(retryAfter: .milliseconds(50), reason: "many candidates write at once")
@@ -86,9 +87,12 @@ extension ConsulStore {
     }
 
     /// Takes what is free; no answer for what was not free any more.
+    ///
+    /// - Parameter watched: the groups whose entries are known from the watch.
     private func take(
         _ claims: [(request: Int, claim: Claim)],
         of requests: [AcquireRequest],
+        _ watched: Set<ElectionGroup>,
         since start: ElectionInstant,
         until deadline: ElectionInstant
     ) async -> [(Int, AcquireAnswer)] {
@@ -177,7 +181,8 @@ extension ConsulStore {
                 )
                 answers.append((claimed.request, answer))
             case .refused(let text):
-                if let answer = refused(request, claimed, text) { answers.append((claimed.request, answer)) }
+                let answer = refused(request, claimed, text, isWatched: watched.contains(request.group))
+                if let answer { answers.append((claimed.request, answer)) }
             }
         }
         return answers
@@ -235,7 +240,12 @@ extension ConsulStore {
     }
 
     /// Nil for what is worth another look.
-    private func refused(_ request: AcquireRequest, _ claimed: Claimed, _ text: String) -> AcquireAnswer? {
+    private func refused(
+        _ request: AcquireRequest,
+        _ claimed: Claimed,
+        _ text: String,
+        isWatched: Bool
+    ) -> AcquireAnswer? {
         if text.contains("lock delay") || text.contains("lock-delay") {
             return deferred(request.group, after: claimed.before)
         }
@@ -244,7 +254,10 @@ extension ConsulStore {
             return nil
         }
         for expected in ["index", "exists", "lock is already held", "stale", "session"] where text.contains(expected) {
-            return nil
+            // The watch is about to tell what has changed, which is to be read then: once is enough, and just now the
+            // server is busy with whoever was faster. What this process holds itself it does not tell.
+            guard isWatched, held[request.group] == nil, watch.refute(request.group) else { return nil }
+            return .deferred(retryAfter: .milliseconds(300), reason: "another candidate was faster")
         }
         return .unknown(ConsulFailure.operation(text, at: settings.place))
     }

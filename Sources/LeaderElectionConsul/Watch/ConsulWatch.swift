@@ -21,6 +21,8 @@ final class ConsulWatch: Sendable {
         var isCurrent = false
         /// By the group's name as it stands in the key.
         var seen: [String: SeenKey] = [:]
+        /// Names of keys that have changed since they were seen, in a way that is still to be told.
+        var refuted: Set<String> = []
         /// Since when no key has gone: what is not seen has been missing for so long.
         var complete = ElectionInstant.distantFuture
         /// Why the query keeps failing.
@@ -66,6 +68,7 @@ final class ConsulWatch: Sendable {
             var free: [ElectionGroup: KVEntry?] = [:]
             for group in groups {
                 let name = KeyNames.encode(group)
+                guard !state.refuted.contains(name) else { continue }
                 switch state.seen[name] {
                 case nil: free[group] = .some(nil)
                 case let seen? where seen.holder == nil:
@@ -81,6 +84,18 @@ final class ConsulWatch: Sendable {
                 }
             }
             return free
+        }
+    }
+
+    /// A group that was seen to be free turned out not to be: until there is word of it, it has to be read.
+    ///
+    /// - Returns: whether there will be.
+    func refute(_ group: ElectionGroup) -> Bool {
+        let name = KeyNames.encode(group)
+        return state.withLock { state in
+            guard state.isCurrent, state.seen[name]?.holder == nil else { return false }
+            state.refuted.insert(name)
+            return true
         }
     }
 
@@ -147,7 +162,7 @@ final class ConsulWatch: Sendable {
 
     private func interrupted(_ error: any Error, failures: Int) {
         state.withLock { state in
-            (state.isCurrent, state.seen) = (false, [:])
+            (state.isCurrent, state.seen, state.refuted) = (false, [:], [])
             if failures >= Self.patience { state.interruption = .wrapping(error) }
         }
     }
@@ -171,9 +186,10 @@ final class ConsulWatch: Sendable {
         let (news, gone) = try compare(answer)
         let changes = state.withLock { state -> [SeenKey.Change] in
             // What was seen before an index went backwards may be of another store.
-            if answer.wentBack { state.seen = [:] }
+            if answer.wentBack { (state.seen, state.refuted) = ([:], []) }
             var changes: [SeenKey.Change] = []
             for (name, key) in news {
+                state.refuted.remove(name)
                 let old = state.seen.updateValue(key, forKey: name)
                 if let change = SeenKey.Change(name, from: old, to: key) { changes.append(change) }
             }
