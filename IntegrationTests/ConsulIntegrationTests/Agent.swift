@@ -74,12 +74,6 @@ struct Agent: Sendable {
         return try #require(JSONDecoder().decode([String: String].self, from: Data(answer.body.utf8))["ID"])
     }
 
-    /// Leaves the mark of a release, so that nobody has to wait to see if the key was deleted under a leader.
-    func release(_ group: String) async throws {
-        let mark = String(decoding: StoredRecord.released(lastTerm: 0), as: UTF8.self)
-        try await call("PUT", "kv/\(try key(group))", mark)
-    }
-
     func entry(_ group: String) async throws -> KVEntry? {
         let answer = try await call("GET", "kv/\(try key(group))?consistent")
         guard answer.status == 200 else { return nil }

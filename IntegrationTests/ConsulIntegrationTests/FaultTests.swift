@@ -21,8 +21,6 @@ struct FaultTests {
     func aGrantWhoseReplyIsLostIsFoundAgain(mode: ConsulMode) async throws {
         let (proxy, provider) = try proxied(mode)
         defer { proxy.close() }
-        try await agent.release("group")
-        try await agent.release("first")
         try await Asker(provider, "first").termSoon()
         proxy.add(
             FaultRule(.drop, .replies, whenRequestContains: mode == .session ? #""Verb":"lock""# : #""Verb":"cas""#)
@@ -40,7 +38,6 @@ struct FaultTests {
     func aRenewalWhoseReplyIsLostProlongsNothing(mode: ConsulMode) async throws {
         let (proxy, provider) = try proxied(mode)
         defer { proxy.close() }
-        try await agent.release("group")
         let asker = try Asker(provider)
         let term = try await asker.termSoon()
         proxy.add(FaultRule(.drop, .replies))
@@ -57,7 +54,6 @@ struct FaultTests {
     func aReleaseWhoseReplyIsLostIsDoneOnce(mode: ConsulMode) async throws {
         let (proxy, provider) = try proxied(mode)
         defer { proxy.close() }
-        try await agent.release("group")
         let asker = try Asker(provider)
         let term = try await asker.termSoon()
         proxy.add(FaultRule(.drop, .replies))
@@ -122,7 +118,6 @@ struct FaultTests {
         let (proxy, provider) = try proxied(mode)
         defer { proxy.close() }
         let hints = Hints(provider)
-        try await agent.release("group")
         let loser = try Asker(provider, "group", "loser")
         let term = try await loser.termSoon()
         try await soon("the watch") { provider.store.watch.free(among: [loser.request.group]).isEmpty }
@@ -185,7 +180,6 @@ struct FaultTests {
     func whoseWritesAreNeverAnsweredKeepsNobodyOut() async throws {
         let (proxy, provider) = try proxied(.cas)
         defer { proxy.close() }
-        try await agent.release("group")
         proxy.add(FaultRule(.drop, .replies, whenRequestContains: #""Verb":"cas""#))
         let unheard = try Asker(provider, "group", "unheard", timeout: .milliseconds(300))
         let other = try Asker(try agent.provider(.cas), "group", "other")
@@ -203,7 +197,6 @@ struct FaultTests {
     func whoIsAskedTooOftenIsLeftAlone() async throws {
         let (proxy, provider) = try proxied(.cas)
         defer { proxy.close() }
-        try await agent.release("group")
         let asker = try Asker(provider)
         let term = try await asker.termSoon()
         let answer = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n"

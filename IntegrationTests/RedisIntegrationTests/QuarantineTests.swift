@@ -129,8 +129,8 @@ struct QuarantineTests {
             let deferral = try #require(heir.told.events(.deferred).first)
             // Who asks first learns what has happened, the next only that something has.
             #expect(deferral.reason?.rawValue.contains(/data was deleted|emptied a short time ago/) == true)
-            let until = try #require(deferral.validUntil)
-            #expect(until - deferral.instant <= Self.lease && until > deferral.instant)
+            let retry = try #require(deferral.retryAt)
+            #expect(retry - deferral.instant <= Self.lease && retry > deferral.instant)
             #expect(try await eventually { leader.service.isLeader || heir.service.isLeader })
             #expect((leader.service.leadership ?? heir.service.leadership)?.term ?? 0 > term)
             // However often each of them has asked in between.

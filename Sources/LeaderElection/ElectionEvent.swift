@@ -48,9 +48,9 @@ public struct ElectionEvent: Sendable {
     /// When, on the boot clock.
     public let instant: ElectionInstant
     /// Until when the term lasts if nothing prolongs it; for events while leading.
-    ///
-    /// For ``Kind/deferred``, when the store is asked again, which may be earlier than it grants anything.
     public let validUntil: ElectionInstant?
+    /// When the store is asked again, which may be earlier than it grants anything; for ``Kind/deferred``.
+    public let retryAt: ElectionInstant?
 }
 
 extension ElectionEvent: CustomStringConvertible {

@@ -43,11 +43,11 @@ extension ElectionService {
             emit(.changed, term: machine.term, reason: reason)
             let leader = machine.leader
             log(.info, leader.map { "leader is \($0.id)" } ?? "nobody leads", term: leader?.term, reason: reason)
-        case .deferred(let reason, let until):
-            emit(.deferred, reason: ElectionReason(rawValue: reason), until: until)
+        case .deferred(let reason, let retry):
+            emit(.deferred, reason: ElectionReason(rawValue: reason), retryAt: retry)
             // The store does not tell one group from another.
             let level: Logger.Level = isNews(reason) ? .warning : .debug
-            log(level, "nobody may lead for \((until - clock.now).text()): \(reason)", term: nil)
+            log(level, "nobody may lead for \((retry - clock.now).text()): \(reason)", term: nil)
         case .transferEnded(let error): transferEnded(error)
         case .error(let error):
             emit(.error, term: machine.term, error: error)
@@ -65,7 +65,8 @@ extension ElectionService {
         term: Int64? = nil,
         reason: ElectionReason? = nil,
         error: ElectionError? = nil,
-        until: ElectionInstant? = nil
+        until: ElectionInstant? = nil,
+        retryAt: ElectionInstant? = nil
     ) {
         let now = clock.now
         board.health.saw(kind, error: error, until: until, at: now)
@@ -80,7 +81,8 @@ extension ElectionService {
                 reason: reason,
                 error: error,
                 instant: now,
-                validUntil: until
+                validUntil: until,
+                retryAt: retryAt
             )
         )
     }

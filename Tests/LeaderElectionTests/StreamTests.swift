@@ -179,7 +179,8 @@ import Testing
                 reason: nil,
                 error: nil,
                 instant: .init(nanoseconds: 0),
-                validUntil: nil
+                validUntil: nil,
+                retryAt: nil
             )
         }
         if let acquired = event(.acquired) { buffer.push(acquired) }

@@ -17,7 +17,8 @@ struct Options {
     }
 
     static let names = [
-        "machine", "read", "memory", "many", "file", "sqlite", "rounds", "postgres", "redis", "zookeeper", "consul", "soak",
+        "machine", "read", "memory", "many", "file", "sqlite", "rounds", "postgres", "redis", "zookeeper", "consul",
+        "soak",
     ]
 
     /// What takes so long, or needs so much around it, that it is measured only when it is named.

@@ -32,7 +32,7 @@ do {
             url: server.url(),
             crash: server.crash
         ).run(options, &report)
-        if server == .postgres || server == .redis { try await RoundTripBenchmark(server: server).run(options, &report) }
+        if [.postgres, .redis].contains(server) { try await RoundTripBenchmark(server: server).run(options, &report) }
         try await ServerGroupsBenchmark(server: server).run(options, &report)
     }
     if options.includes("soak") {

@@ -53,7 +53,7 @@ package enum ElectionAction: Sendable {
         case lost(term: Int64, ElectionReason)
         case leaderChanged(ElectionReason)
         /// The store lets nobody lead, for a reason of its own, and is asked again at that time.
-        case deferred(String, until: ElectionInstant)
+        case deferred(String, retryAt: ElectionInstant)
         /// A transfer has come to its end; nil if the heir holds the lease.
         case transferEnded(ElectionError?)
         case error(ElectionError)

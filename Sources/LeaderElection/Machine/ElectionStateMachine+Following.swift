@@ -238,7 +238,7 @@ extension ElectionStateMachine {
         let until = moment.now + delay
         if reason != told, until - known >= timing.attemptTimeout {
             following.deferral = (reason, until)
-            actions.append(.announce(.deferred(reason, until: until)))
+            actions.append(.announce(.deferred(reason, retryAt: until)))
         } else {
             following.deferral = (told, known)
         }

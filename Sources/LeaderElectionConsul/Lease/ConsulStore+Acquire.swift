@@ -66,11 +66,11 @@ extension ConsulStore {
     /// Nil unless the lease looks free, and may be held all the same.
     ///
     /// Who locks by a session is not let in while another holds the key, whoever writes to it, and Consul makes it wait
-    /// when that one has ended. Other programs delete their keys, so that only one under a leader of ours is doubted.
+    /// when that one has ended.
     private func doubted(_ request: AcquireRequest, _ claim: Claim) -> AcquireAnswer? {
         guard case .free(let entry) = claim,
-            settings.usesSession(request.leaseDuration)
-                ? entry == nil && doubts.mayBeHeld(request.group) : Doubts.isDoubtful(entry)
+            entry.map({ !settings.usesSession(request.leaseDuration) && Doubts.isForeign($0) })
+                ?? doubts.mayBeHeld(request.group)
         else { return nil }
         let pause = doubts.wait(
             request.group,
@@ -257,7 +257,8 @@ extension ConsulStore {
             // The watch is about to tell what has changed, which is to be read then: once is enough, and just now the
             // server is busy with whoever was faster. What this process holds itself it does not tell.
             guard isWatched, held[request.group] == nil, watch.refute(request.group) else { return nil }
-            return .deferred(retryAfter: .milliseconds(300), reason: "another candidate was faster")
+            let pause = min(.milliseconds(300), request.timeout / 2)
+            return .deferred(retryAfter: pause, reason: "another candidate was faster")
         }
         return .unknown(ConsulFailure.operation(text, at: settings.place))
     }

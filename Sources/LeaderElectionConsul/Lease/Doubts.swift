@@ -5,10 +5,10 @@ internal import Synchronization
 
 /// Keys without a holder of which it is not known that nobody leads by them.
 ///
-/// A lease of ours leaves a mark in its key when it is given back. A key that is missing or holds anything else may have
-/// been deleted or overwritten under a leader, who goes on until it finds out or its lease ends: such a key is free only
-/// once it was watched for as long as one that nobody renews. Without sessions that goes for the first leader ever as well,
-/// because nothing tells that the key was never there.
+/// A lease of ours leaves a mark in its key when it is given back. A key that holds anything else, or is missing after
+/// this process has seen a leader of ours, may have been overwritten or deleted under that leader, who goes on until it
+/// finds out or its lease ends: such a key is free only once it was watched for as long as one that nobody renews. To
+/// whoever has seen no leader a missing key is that of a new group, so that its first leader need not wait.
 final class Doubts: Sendable {
     private struct Doubt {
         /// The longest lease that the key may have been held for.
@@ -19,10 +19,9 @@ final class Doubts: Sendable {
 
     private let doubts = Mutex<[ElectionGroup: Doubt]>([:])
 
-    /// Whether the entry leaves it open if somebody leads by it whose lease no session keeps.
-    static func isDoubtful(_ entry: KVEntry?) -> Bool {
-        guard let entry else { return true }
-        return KVState(entry) == .free && StoredRecord.lastTerm(entry.value) == nil
+    /// Whether nobody holds the entry and yet it is not what a release leaves behind.
+    static func isForeign(_ entry: KVEntry) -> Bool {
+        KVState(entry) == .free && StoredRecord.lastTerm(entry.value) == nil
     }
 
     /// Somebody holds the key.

@@ -93,6 +93,7 @@ struct EventPrinter: Sendable {
         line.add("reason", event.error.map { "\($0.code): \($0.message)" } ?? event.reason?.rawValue)
         line.add("t_ns", event.instant.nanoseconds)
         line.add("valid_until_ns", event.validUntil?.nanoseconds)
+        line.add("retry_at_ns", event.retryAt?.nanoseconds)
         return line
     }
 
@@ -108,7 +109,7 @@ struct EventPrinter: Sendable {
                 text += "  valid for \((until - event.instant).text())"
             }
         case .deferred:
-            if let until = event.validUntil { text += "  for \((until - event.instant).text())" }
+            if let retry = event.retryAt { text += "  for \((retry - event.instant).text())" }
         default: break
         }
         if let reason = event.reason { text += "  (\(Output.printable(reason.rawValue)))" }
