@@ -76,7 +76,7 @@ import Testing
         for index in elections.indices {
             let event = try await readers[index].next(.deferred)
             #expect(event.reason?.rawValue == "its data is gone" && event.term == nil)
-            #expect(event.validUntil == start + .seconds(9))
+            #expect(event.retryAt == start + .seconds(9))
             #expect(event.description == "deferred group-\(index) (its data is gone)")
         }
         // Twice more each of them is put off, of which nobody needs to hear.
