@@ -31,8 +31,7 @@ extension ZooKeeperStore {
                     self.subscribers.send(.noted(group))
                 }
             case ZooKeeperCode.noNode where mayCreate:
-                self.send(.create(self.parent, [], .persistent)) { _ in }
-                self.send(.create(self.path(slot), [], .persistent)) { _ in }
+                self.create(slot)
                 self.ask(slot, mayCreate: false)
             // Whoever next has to do with a group of the slot tries again.
             default: self.news.missed(slot)
@@ -40,13 +39,18 @@ extension ZooKeeperStore {
         }
     }
 
+    /// Whoever only listens may be the first below this root, and must not miss what the next one writes.
+    private func create(_ slot: NewsSlot) {
+        createRootPath()
+        for path in [parent, path(slot)] { send(.create(path, [], .persistent)) { _ in } }
+    }
+
     /// Tells whoever listens to the group.
     func spread(_ group: ElectionGroup, mayCreate: Bool = true) {
         let path = path(NewsSlot(group))
         send(.set(path, Array(group.name.utf8))) { reply in
             guard reply.code == ZooKeeperCode.noNode, mayCreate else { return }
-            self.send(.create(self.parent, [], .persistent)) { _ in }
-            self.send(.create(path, [], .persistent)) { _ in }
+            self.create(NewsSlot(group))
             self.spread(group, mayCreate: false)
         }
     }

@@ -49,7 +49,7 @@ extension ZooKeeperStore {
         guard let place = groups[group]?.places[nonce] else { return }
         if reply.code == ZooKeeperCode.noNode, place.attempts < 4, !place.isWithdrawn {
             // The group's node, or all of the root, was deleted by somebody.
-            for path in settings.createRoot ? settings.rootChain : [] { send(.create(path, [], .persistent)) { _ in } }
+            createRootPath()
             send(.create(settings.path(group), [], .persistent)) { _ in }
             return createNode(group, nonce)
         }

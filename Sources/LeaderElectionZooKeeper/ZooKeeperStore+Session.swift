@@ -252,10 +252,15 @@ extension ZooKeeperStore {
         }
     }
 
+    /// Without leave to make it, whoever made the root has made what is in it.
+    func createRootPath(isUrgent: Bool = false) {
+        for path in settings.createRoot ? settings.rootChain : [] {
+            send(.create(path, [], .persistent), isUrgent: isUrgent) { _ in }
+        }
+    }
+
     private func createRoot() {
-        // Without leave to make it, whoever made the root has made what is in it.
-        let chain = settings.createRoot ? settings.rootChain : []
-        for path in chain { send(.create(path, [], .persistent), isUrgent: true) { _ in } }
+        createRootPath(isUrgent: true)
         send(.create("\(settings.root)/\(GroupPath.heartbeats)", [], .persistent), isUrgent: true) { reply in
             guard reply.code == ZooKeeperCode.ok || reply.code == ZooKeeperCode.nodeExists else {
                 return self.prepareFailed(reply.code, in: self.settings.root)
