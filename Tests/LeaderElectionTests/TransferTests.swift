@@ -31,6 +31,14 @@ import Testing
         #expect(harness.machine.hasGivenUp)
     }
 
+    @Test(arguments: [true, false]) func whoHandedOverInAQueueStandsInItAgainAtOnce(isQueue: Bool) throws {
+        var harness = try MachineHarness(queuesCandidates: isQueue)
+        let led = try harness.lead()
+        harness.actions += harness.machine.transfer(to: Self.heir, at: harness.moment)
+        harness.answer(try harness.takeTransfer(), .transferred(term: 11))
+        #expect((try? harness.takeAcquire()).map { $0.nonce != led.nonce } == (isQueue ? true : nil))
+    }
+
     @Test(arguments: [TransferAnswer.refused(reason: "no"), .unknown(anError)])
     func whatIsNotMovedIsGivenBack(_ answer: TransferAnswer) throws {
         var harness = try MachineHarness()

@@ -162,6 +162,8 @@ extension ElectionStateMachine {
             setLeader(Leader(candidate: heir.candidate, term: term), reason: .elected, &actions)
         }
         actions.append(.announce(.transferEnded(nil)))
+        // Until it asks it has no place in the queue: it could not be the next heir, and would stand behind all who come.
+        if queuesCandidates { attempt(at: moment, &actions) }
     }
 
     private mutating func releaseEnded(_ index: Int) {
