@@ -70,7 +70,7 @@ import Musl
         let renewed = leader.lines.filter { $0.event == "renewed" && $0.time > hangs && $0.time < lost.time }
         #expect(renewed.count >= 3)
         #expect(pids.count >= 6)
-        #expect(leader.process.standardError.contains("the health check took longer than 1.0 seconds"))
+        #expect(leader.process.standardError.contains("the health check took longer than 1 s"))
         #expect(try await eventually { next.leads })
         // Nothing new begins to hang, and nothing of what hung is left.
         try remove("hang")
