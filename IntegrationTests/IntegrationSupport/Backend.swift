@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 internal import Foundation
+internal import Synchronization
 
 /// A store that tests reach over the network: as `scripts/servers` and `docker-compose.yml` start it.
 package enum Backend: String, CaseIterable, Sendable {
@@ -87,11 +88,20 @@ package enum Backend: String, CaseIterable, Sendable {
             ?? Repository.servers.appending(path: "tls/ca.crt").path
     }
 
-    /// Whether somebody listens at all of its addresses.
+    /// Whether somebody listened at all of its addresses when this process first asked. It connects once: each test asks
+    /// before the first one runs, and as many connections at once as there are tests overflow the queue of a server that
+    /// is busy just then (ZooKeeper's holds 50), which then looks like one that is not there.
     package var isReachable: Bool {
-        let addresses = NetworkAddress.all(in: url)
-        return !addresses.isEmpty && addresses.allSatisfy { $0.answers() }
+        Self.reachable.withLock { known in
+            if let answer = known[self] { return answer }
+            let addresses = NetworkAddress.all(in: url)
+            let answer = !addresses.isEmpty && addresses.allSatisfy { $0.answers() }
+            known[self] = answer
+            return answer
+        }
     }
+
+    private static let reachable = Mutex<[Backend: Bool]>([:])
 
     /// Whether a missing server fails a test that needs it, as on a build machine; elsewhere the test is skipped.
     package static var areRequired: Bool {

@@ -33,7 +33,7 @@ package struct NetworkAddress: Sendable, Equatable {
         }
     }
 
-    /// Whether a connection is accepted within a second.
+    /// Whether a connection is accepted within five seconds: a first packet that is lost is sent again after one.
     package func answers() -> Bool {
         let descriptor = SocketCalls.make()
         guard descriptor >= 0 else { return false }
@@ -41,7 +41,7 @@ package struct NetworkAddress: Sendable, Equatable {
         if SocketCalls.connect(descriptor, to: self) == 0 { return true }
         guard errno == EINPROGRESS else { return false }
         var readiness = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-        guard poll(&readiness, 1, 1000) == 1 else { return false }
+        guard poll(&readiness, 1, 5000) == 1 else { return false }
         return SocketCalls.pendingError(descriptor) == 0
     }
 }
