@@ -47,6 +47,25 @@ struct SessionTests {
     }
 
     @Test
+    func aSessionThatWasNotRenewedForItsTimeIsNotReliedOn() async throws {
+        let provider = try agent.provider()
+        let leader = try Asker(provider, "led", "leader", lease: .seconds(1))
+        let waiting = try Asker(provider, "other", "candidate", lease: .seconds(1))
+        let other = try Asker(try agent.provider(), "other", "leader")
+        _ = try await other.termSoon()
+        let term = try await leader.termSoon()
+        let old = try #require(provider.store.sessions.all.first?.session)
+        // Consul would leave it for another second, as it does with one whose process was paused.
+        try await soon("another session") {
+            let holder = try await waiting.holder()
+            #expect(holder == "leader")
+            return provider.store.sessions.all.first.map { $0.session.id != old.id } ?? false
+        }
+        #expect(ElectionInstant.now >= old.provenAt + .seconds(1))
+        guard case .lost = try await leader.renew(term) else { throw NotInTime(what: "the loss") }
+    }
+
+    @Test
     func connectionsAreKeptAndUsedAgain() async throws {
         let proxy = try FaultProxy(to: NetworkAddress.all(in: agent.url)[0].port)
         defer { proxy.close() }

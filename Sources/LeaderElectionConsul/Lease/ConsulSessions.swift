@@ -44,10 +44,24 @@ final class ConsulSessions: Sendable {
         slots.withLock { $0.compactMap { lease, slot in slot.session.map { (lease, $0) } } }
     }
 
-    func current(_ lease: Duration) -> ConsulSession? { slots.withLock { $0[lease]?.session } }
+    /// The session for leases of this length, unless it was not renewed for as long as it is to last.
+    ///
+    /// Consul leaves it up to twice that time. But a renewal that arrives just when Consul ends it is answered like any
+    /// other, and the session is gone a moment later: whoever was paused or cut off for so long takes a new one.
+    func current(_ lease: Duration) -> ConsulSession? {
+        let (session, old) = slots.withLock { slots -> (ConsulSession?, ConsulSession?) in
+            guard let session = slots[lease]?.session else { return (nil, nil) }
+            guard session.provenAt + lease <= .now else { return (session, nil) }
+            slots[lease]?.session = nil
+            return (nil, session)
+        }
+        if let old { onLoss(old.id) }
+        return session
+    }
 
     /// The session for leases of this length, which is made if there is none.
     func session(_ lease: Duration, within timeout: Duration) -> EventLoopFuture<ConsulSession> {
+        if let session = current(lease) { return http.loop.makeSucceededFuture(session) }
         let (future, promise) = slots.withLock {
             slots -> (EventLoopFuture<ConsulSession>, EventLoopPromise<ConsulSession>?) in
             let slot = slots[lease] ?? Slot()
@@ -74,17 +88,15 @@ final class ConsulSessions: Sendable {
 
     /// Renews the session by a request that is sent after this call began; nil if the session has ended.
     func renew(_ lease: Duration, within timeout: Duration) -> EventLoopFuture<ConsulSession?> {
+        guard current(lease) != nil else { return http.loop.makeSucceededFuture(nil) }
         let (future, start) = slots.withLock {
             slots -> (EventLoopFuture<ConsulSession?>, EventLoopPromise<ConsulSession?>?) in
-            guard let slot = slots[lease], slot.session != nil else {
-                return (http.loop.makeSucceededFuture(nil), nil)
-            }
-            if slot.isRenewing {
-                let promise = slot.nextRenewal ?? http.loop.makePromise(of: ConsulSession?.self)
+            if slots[lease]?.isRenewing ?? false {
+                let promise = slots[lease]?.nextRenewal ?? http.loop.makePromise(of: ConsulSession?.self)
                 slots[lease]?.nextRenewal = promise
                 return (promise.futureResult, nil)
             }
-            slots[lease]?.isRenewing = true
+            slots[lease, default: Slot()].isRenewing = true
             let promise = http.loop.makePromise(of: ConsulSession?.self)
             return (promise.futureResult, promise)
         }
@@ -93,7 +105,9 @@ final class ConsulSessions: Sendable {
     }
 
     private func send(_ lease: Duration, within timeout: Duration, _ promise: EventLoopPromise<ConsulSession?>) {
-        guard let session = current(lease) else { return finish(lease, within: timeout, promise, .success(nil)) }
+        guard let session = slots.withLock({ $0[lease]?.session }) else {
+            return finish(lease, within: timeout, promise, .success(nil))
+        }
         http.send(.put, "session/renew/\(session.id)?", within: timeout).reply.whenComplete { result in
             switch result {
             case .failure(let error): self.finish(lease, within: timeout, promise, .failure(error))

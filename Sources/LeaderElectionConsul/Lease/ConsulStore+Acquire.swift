@@ -11,8 +11,8 @@ extension ConsulStore {
     func acquire(_ requests: [AcquireRequest], until deadline: ElectionInstant) async -> [AcquireAnswer] {
         let start = ElectionInstant.now
         var answers = [AcquireAnswer?](repeating: nil, count: requests.count)
-        // What the watch has seen to be free need not be read: taking it fails if it is not true any more.
-        var known = watch.free(among: requests.lazy.map(\.group)).mapValues { Result<KVEntry?, any Error>.success($0) }
+        // What the watch has seen need not be read: taking what is not free any more fails.
+        var known = watch.known(to: requests).mapValues { Result<KVEntry?, any Error>.success($0) }
         var watched = Set(known.keys)
         for _ in 0..<Self.rounds {
             // Of a group's requests one after the other: the second one finds what the first one did.
@@ -121,6 +121,8 @@ extension ConsulStore {
             switch claim {
             case .held: break
             case .own(let entry, let record) where session != nil:
+                // By a session that has been replaced meanwhile: to be looked at again.
+                guard entry.session == session else { break }
                 let answer = await granted(
                     request,
                     term: record.term ?? entry.term,

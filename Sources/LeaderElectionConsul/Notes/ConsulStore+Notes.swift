@@ -26,14 +26,13 @@ extension ConsulStore {
                         value: Array(request.text.utf8)
                     ),
                 ]
-                let isNew = !crowds.isKnown(request.group)
-                // Later it is counted whenever the notes are read.
-                if isNew { operations.append(.read(names.notes(of: request.group, below: names.notes))) }
+                let isCounted = crowds.waits(in: request.group)
+                if isCounted { operations.append(.read(names.notes(of: request.group, below: names.notes))) }
                 return NoteChange(
                     key: names.notes(of: request.group, below: names.notes) + request.key,
                     operations: operations,
                     size: request.text.utf8.count,
-                    newcomer: isNew ? request.group : nil
+                    counted: isCounted ? request.group : nil
                 )
             },
             until: deadline
@@ -45,7 +44,7 @@ extension ConsulStore {
         return await settle(
             requests.map { request in
                 let keys = [names.notes, names.news].map { names.notes(of: request.group, below: $0) + request.key }
-                return NoteChange(key: keys[0], operations: keys.map { .delete($0) }, size: 0, newcomer: nil)
+                return NoteChange(key: keys[0], operations: keys.map { .delete($0) }, size: 0, counted: nil)
             },
             until: deadline
         )
@@ -148,8 +147,8 @@ extension ConsulStore {
         let operations: [KVOperation]
         /// Of the text, in bytes.
         let size: Int
-        /// The group of a candidate that begins to wait, whose operations read the notes of all others.
-        let newcomer: ElectionGroup?
+        /// The group whose notes the operations read as well.
+        let counted: ElectionGroup?
     }
 
     /// Carries out changes of notes; of those of one note, one after the other, of other calls as well.
@@ -194,7 +193,7 @@ extension ConsulStore {
                 case .failure(let error): for change in chunk.changes { answers[change] = .unknown(error) }
                 case .success(let result) where result.failures.isEmpty:
                     for change in chunk.changes { answers[change] = .done }
-                    welcome(chunk.changes.compactMap { changes[$0].newcomer }, result.entries)
+                    count(chunk.changes.compactMap { changes[$0].counted }, result.entries)
                 case .success(let result):
                     let owners = chunk.changes.flatMap { change in changes[change].operations.map { _ in change } }
                     let refused = result.failures.filter { owners.indices.contains($0.operation) }
@@ -208,14 +207,14 @@ extension ConsulStore {
         return answers.compactMap(\.self)
     }
 
-    /// Takes note of how many wait in groups in which a candidate of this process begins to.
-    private func welcome(_ groups: [ElectionGroup], _ entries: [KVEntry]) {
+    /// Takes note of how many wait.
+    private func count(_ groups: [ElectionGroup], _ entries: [KVEntry]) {
         guard !groups.isEmpty else { return }
         // What was written and read stands there twice.
         let sizes = Set(entries.lazy.map(\.key)).reduce(into: [:] as [Substring: Int]) { sizes, key in
             if let slash = key.utf8.lastIndex(of: UInt8(ascii: "/")) { sizes[key[...slash], default: 0] += 1 }
         }
-        for group in groups { crowds.joined(group, of: sizes[names.notes(of: group, below: names.notes)[...]] ?? 1) }
+        for group in groups { crowds.counted(group, sizes[names.notes(of: group, below: names.notes)[...]] ?? 1) }
     }
 
     private func refusal(_ text: String) -> ElectionError {

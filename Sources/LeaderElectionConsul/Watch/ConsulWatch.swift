@@ -13,6 +13,8 @@ internal import Synchronization
 final class ConsulWatch: Sendable {
     /// A query that comes back at once is not worth a word; one that keeps failing is.
     private static var patience: Int { 3 }
+    /// Who holds a lease need not be read again for so long after it was told.
+    private static var recently: Duration { .seconds(1) }
 
     private struct State {
         /// Set while anybody listens.
@@ -60,30 +62,27 @@ final class ConsulWatch: Sendable {
     /// Whether every change of a key is seen as it happens.
     var isCurrent: Bool { state.withLock { $0.isCurrent } }
 
-    /// Those of the groups that nobody held when last looked, with their entries.
-    func free(among groups: some Sequence<ElectionGroup>) -> [ElectionGroup: KVEntry?] {
+    /// The entries of those groups that need not be read: nobody held them when last looked, or it was told just now that
+    /// another does.
+    func known(to requests: some Sequence<AcquireRequest>) -> [ElectionGroup: KVEntry?] {
         guard !subscribers.isEmpty else { return [:] }
+        let recently = ElectionInstant.now - Self.recently
         return state.withLock { state in
             guard state.isCurrent else { return [:] }
-            var free: [ElectionGroup: KVEntry?] = [:]
-            for group in groups {
-                let name = KeyNames.encode(group)
-                guard !state.refuted.contains(name) else { continue }
-                switch state.seen[name] {
-                case nil: free[group] = .some(nil)
-                case let seen? where seen.holder == nil:
-                    let entry = KVEntry(
-                        key: names.key(named: name),
-                        modifyIndex: seen.modifyIndex,
-                        flags: 0,
-                        session: nil,
-                        value: seen.remains
-                    )
-                    free[group] = .some(entry)
-                default: break
+            var known: [ElectionGroup: KVEntry?] = [:]
+            var unknown: Set<ElectionGroup> = []
+            for request in requests {
+                let name = KeyNames.encode(request.group)
+                let seen = state.seen[name]
+                if let seen, let holder = seen.holder {
+                    // Whether a lease is one's own is too much to be left to what was true a moment ago.
+                    let isOurs = holder.nonce.map { $0 == request.nonce || $0 == request.previousNonce } ?? false
+                    if isOurs || seen.since < recently { unknown.insert(request.group) }
                 }
+                guard !state.refuted.contains(name), !unknown.contains(request.group) else { continue }
+                known[request.group] = .some(seen?.entry(names.key(named: name)))
             }
-            return free
+            return known.filter { !unknown.contains($0.key) }
         }
     }
 
@@ -246,7 +245,7 @@ final class ConsulWatch: Sendable {
             let size = crowds.size(group)
             switch change.kind {
             case .freed:
-                subscribers.send(.freed(group, listeners: size))
+                tellRelease(of: group, named: change.name, to: size)
                 pause = max(pause, Self.pause(afterReleaseTo: size))
             case .taken(let nonce):
                 // Our own grant is no news to us.
@@ -257,11 +256,22 @@ final class ConsulWatch: Sendable {
         return pause
     }
 
+    /// At once, or when it is this process's turn and nobody was faster.
+    private func tellRelease(of group: ElectionGroup, named name: String, to crowd: Int) {
+        let turn = Crowds.turn(among: crowd)
+        guard turn > .zero else { return subscribers.send(.freed(group, listeners: 1)) }
+        http.loop.scheduleTask(in: TimeAmount(turn)) { [weak self] in
+            guard let self, state.withLock({ $0.seen[name]?.holder == nil }) else { return }
+            subscribers.send(.freed(group, listeners: 1))
+        }
+    }
+
     /// The candidate that takes the lease goes first: it must not wait until all others listen again.
     ///
     /// Most of a crowd listen again before it is their turn to ask, and hear who leads now.
     private static func pause(afterReleaseTo crowd: Int) -> Duration {
-        .milliseconds(2) + .microseconds(250) * min(50, crowd) * Double.random(in: 0..<1)
+        let first: Duration = crowd <= Crowds.unspread ? .milliseconds(2) : Crowds.settling / 2
+        return first + .microseconds(250) * min(50, crowd) * Double.random(in: 0..<1)
     }
 }
 #endif

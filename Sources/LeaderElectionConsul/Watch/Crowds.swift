@@ -8,18 +8,39 @@ internal import Synchronization
 /// Consul does not say how many it tells of a change: what waits for a lease must know for itself whether it is one of a
 /// crowd, of which only some are to ask at once.
 final class Crowds: Sendable {
+    /// Each that asks for a lease in vain costs Consul an entry of its log, one after the other: of more than so many, only
+    /// some, drawn by lot, ask at once, fewer than elsewhere.
+    static var unspread: Int { 4 }
+    /// The others ask when it is known, as a rule, who was faster.
+    static var settling: Duration { .milliseconds(20) }
+
     private let sizes = Mutex<[ElectionGroup: Int]>([:])
 
     /// At least 1; that is what is said of a group that nothing is known of.
     func size(_ group: ElectionGroup) -> Int { sizes.withLock { max(1, $0[group] ?? 1) } }
 
-    func isKnown(_ group: ElectionGroup) -> Bool { sizes.withLock { $0[group] != nil } }
-
-    func joined(_ group: ElectionGroup, of size: Int) { sizes.withLock { $0[group] = size } }
+    /// A candidate of this process says that it waits, for the first time or again.
+    ///
+    /// - Returns: whether all of them are to be counted: the more there are, the fewer of them do, so that counting costs
+    ///   each of them the same.
+    func waits(in group: ElectionGroup) -> Bool {
+        let size = sizes.withLock { sizes in
+            let size = max(1, sizes[group] ?? 1)
+            sizes[group] = size
+            return size
+        }
+        return Int.random(in: 0..<size) < 4
+    }
 
     /// Takes note of a size, unless no candidate of this process waits in the group.
     func counted(_ group: ElectionGroup, _ size: Int) {
         sizes.withLock { if $0[group] != nil { $0[group] = size } }
+    }
+
+    /// How long one of so many waits before it asks for a lease that was given back.
+    static func turn(among size: Int) -> Duration {
+        if size <= unspread || Int.random(in: 0..<size) < 3 { return .zero }
+        return settling + .milliseconds(2) * min(125, size) * Double.random(in: 0..<1)
     }
 
     func left(_ group: ElectionGroup) { sizes.withLock { _ = $0.removeValue(forKey: group) } }

@@ -17,21 +17,26 @@ struct SeenKey: Hashable, Sendable {
     var modifyIndex: UInt64
     /// Nil if nobody holds it.
     var holder: Holder?
-    /// The value of a key that nobody holds.
-    var remains: [UInt8] = []
+    var flags: UInt64
+    var session: String?
+    var value: [UInt8]
     /// When the answer that first showed it was here.
     var since: ElectionInstant
 
     init(_ entry: KVEntry, at since: ElectionInstant) {
-        modifyIndex = entry.modifyIndex
+        (modifyIndex, flags, session, value) = (entry.modifyIndex, entry.flags, entry.session, entry.value)
         self.since = since
         switch KVState(entry) {
-        case .free: remains = entry.value
+        case .free: break
         // An heir that takes what was handed to it has the same term, which is nothing new to the others.
         case .locked(_, let record):
             holder = Holder(nonce: record?.nonce, index: record?.term.map { UInt64(clamping: $0) } ?? entry.modifyIndex)
         case .observed(let record): holder = Holder(nonce: record.nonce, index: 0)
         }
+    }
+
+    func entry(_ key: String) -> KVEntry {
+        KVEntry(key: key, modifyIndex: modifyIndex, flags: flags, session: session, value: value)
     }
 
     /// Whether it is still what was written for a lease, or what a renewal under way may have made of it.
