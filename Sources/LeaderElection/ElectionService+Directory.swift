@@ -248,8 +248,7 @@ extension ElectionService {
     }
 
     private func prepared(_ isReady: Bool, for offer: Nonce) {
-        guard isReady else { return }
-        perform(directory?.prepared(for: offer, at: clock.now) ?? [])
+        perform(directory?.prepared(isReady, for: offer, at: clock.now) ?? [])
         rearmDirectory()
     }
 

@@ -5,7 +5,7 @@
 ///
 /// Leadership is handed over in four steps, and only the last is a gap: the leader finds the heir in the directory and
 /// offers its term; the heir prepares and says that it is ready; the leader's work ends while the lease is renewed; the
-/// lease moves. An heir that is gone never answers, and then nothing has changed.
+/// lease moves. Where the heir never answers, or could not get ready, nothing has changed.
 struct DirectoryMachine: Sendable {
     enum Position: Hashable, Sendable {
         case away
@@ -17,7 +17,7 @@ struct DirectoryMachine: Sendable {
         case write(key: String, text: String, lifetime: Duration, isNews: Bool)
         case remove(key: String)
         case read
-        /// Get ready to lead, then call ``DirectoryMachine/prepared(for:at:)``.
+        /// Get ready to lead, then call ``DirectoryMachine/prepared(_:for:at:)``.
         case prepare(offer: Nonce)
         case transfer(ElectionAction.Heir)
         case resign(standingDown: Duration)
@@ -59,7 +59,7 @@ struct DirectoryMachine: Sendable {
     private var isEligible = true
     private var health: Double?
     private var waitingSince: Int64 = 0
-    private var ready: Nonce?
+    private var (ready, unready): (Nonce?, Nonce?)
     private var answered: Nonce?
     private var isListed = false
     private var (nextWrite, nextRead) = (ElectionInstant.distantFuture, ElectionInstant.distantFuture)
@@ -110,14 +110,13 @@ struct DirectoryMachine: Sendable {
         let before = self.position
         self.position = position
         var actions: [Action] = []
-        ready = nil
+        (ready, unready) = (nil, nil)
         preferred = nil
         switch position {
         case .leading:
             handled = []
             nextWrite = .distantFuture
-            nextRead = .distantFuture
-            lastRead = moment.now
+            (nextRead, lastRead) = (.distantFuture, moment.now)
             unlist(&actions)
         case .waiting:
             nextRead = .distantFuture
@@ -246,11 +245,11 @@ struct DirectoryMachine: Sendable {
         return actions
     }
 
-    /// The candidate is ready to take leadership over.
-    mutating func prepared(for offer: Nonce, at now: ElectionInstant) -> [Action] {
+    /// The candidate is ready to take leadership over, or could not get ready.
+    mutating func prepared(_ isReady: Bool, for offer: Nonce, at now: ElectionInstant) -> [Action] {
         var actions: [Action] = []
         guard offer == answered, case .waiting(let nonce) = position else { return actions }
-        ready = offer
+        (ready, unready) = isReady ? (offer, nil) : (nil, offer)
         write(nonce, isNews: true, at: now, &actions)
         return actions
     }
@@ -281,7 +280,8 @@ struct DirectoryMachine: Sendable {
             health: health,
             waitingSince: waitingSince,
             nonce: nonce,
-            ready: ready
+            ready: ready,
+            unready: unready
         )
         isListed = true
         nextWrite = .distantFuture
@@ -347,6 +347,10 @@ struct DirectoryMachine: Sendable {
         case .offered(let incarnation):
             guard let heir = notes.candidates.first(where: { $0.candidate.incarnation == incarnation }) else {
                 return end(transfer, ElectionError(.transferRefused, "\"\(transfer.heir)\" went away"), &actions)
+            }
+            guard heir.unready != transfer.id else {
+                let message = "\"\(transfer.heir)\" tried to get ready to lead and could not; it says why"
+                return end(transfer, ElectionError(.transferRefused, message), &actions)
             }
             guard heir.ready == transfer.id, heir.isEligible else {
                 nextRead = now + .milliseconds(250)

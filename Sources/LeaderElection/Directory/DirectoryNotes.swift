@@ -82,6 +82,7 @@ extension ListedCandidate {
         ]
         values["health"] = health.map { "\($0)" }
         values["ready"] = ready.map { "\($0)" }
+        values["unready"] = unready.map { "\($0)" }
         return MetadataText.encode(values)
     }
 }
@@ -100,7 +101,8 @@ extension DirectoryNotes {
             health: values["health"].flatMap { Double($0) },
             waitingSince: since,
             nonce: nonce,
-            ready: values["ready"].flatMap { Nonce($0) }
+            ready: values["ready"].flatMap { Nonce($0) },
+            unready: values["unready"].flatMap { Nonce($0) }
         )
     }
 

@@ -22,6 +22,8 @@ public struct ListedCandidate: Hashable, Sendable {
     package var nonce: Nonce
     /// The offer of leadership that it is ready to take.
     package var ready: Nonce?
+    /// The offer of leadership that it could not get ready for.
+    package var unready: Nonce?
 
     package init(
         candidate: Candidate,
@@ -30,7 +32,8 @@ public struct ListedCandidate: Hashable, Sendable {
         health: Double?,
         waitingSince: Int64,
         nonce: Nonce,
-        ready: Nonce? = nil
+        ready: Nonce? = nil,
+        unready: Nonce? = nil
     ) {
         self.candidate = candidate
         self.priority = priority
@@ -39,6 +42,7 @@ public struct ListedCandidate: Hashable, Sendable {
         self.waitingSince = waitingSince
         self.nonce = nonce
         self.ready = ready
+        self.unready = unready
     }
 }
 
