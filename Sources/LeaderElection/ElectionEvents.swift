@@ -11,9 +11,11 @@ public struct ElectionEvents: AsyncSequence, Sendable {
     public typealias Failure = Never
 
     let broadcasts: [Broadcast<EventBuffer>]
+    private let isWanted: (@Sendable (ElectionEvent) -> Bool)?
 
-    init(_ broadcasts: [Broadcast<EventBuffer>]) {
+    init(_ broadcasts: [Broadcast<EventBuffer>], where isWanted: (@Sendable (ElectionEvent) -> Bool)? = nil) {
         self.broadcasts = broadcasts
+        self.isWanted = isWanted
     }
 
     /// The events of all these services in the order in which they happened, until the last of the services stops.
@@ -23,9 +25,19 @@ public struct ElectionEvents: AsyncSequence, Sendable {
         self.init(services.map(\.board.events))
     }
 
+    /// The same without the events that are not wanted, for which nobody is woken.
+    ///
+    /// - Parameter isWanted: asked on the engine's thread, which must not have to wait for an answer; so it is not public.
+    package init(
+        of services: some Sequence<ElectionService>,
+        where isWanted: @escaping @Sendable (ElectionEvent) -> Bool
+    ) {
+        self.init(services.map(\.board.events), where: isWanted)
+    }
+
     /// Subscribes; what happens from here on is not missed.
     public func makeAsyncIterator() -> Iterator {
-        let buffer = EventBuffer(limit: 64 * broadcasts.count)
+        let buffer = EventBuffer(limit: 64 * broadcasts.count, where: isWanted)
         let subscription = Subscription(buffer, sources: broadcasts.count)
         for broadcast in broadcasts { broadcast.add(subscription) }
         return Iterator(subscription: subscription)
@@ -53,15 +65,18 @@ extension ElectionEvents.Iterator: Sendable {}
 /// Keeps the newest events, and among them those that matter longest.
 struct EventBuffer: SubscriberBuffer {
     let limit: Int
+    private let isWanted: (@Sendable (ElectionEvent) -> Bool)?
     private var renewals = FIFOQueue<(number: UInt64, event: ElectionEvent)>()
     private var others = FIFOQueue<(number: UInt64, event: ElectionEvent)>()
     private var lastNumber: UInt64 = 0
 
-    init(limit: Int = 64) {
+    init(limit: Int = 64, where isWanted: (@Sendable (ElectionEvent) -> Bool)? = nil) {
         self.limit = limit
+        self.isWanted = isWanted
     }
 
     mutating func push(_ event: ElectionEvent) {
+        guard isWanted?(event) ?? true else { return }
         if renewals.count + others.count >= limit, renewals.popFirst() == nil { _ = others.popFirst() }
         lastNumber += 1
         switch event.kind {

@@ -166,23 +166,34 @@ import Testing
         #expect(await nothing.next() == nil)
     }
 
+    private func event(_ kind: ElectionEvent.Kind) -> ElectionEvent? {
+        guard let group = try? ElectionGroup("group") else { return nil }
+        return ElectionEvent(
+            kind: kind,
+            group: group,
+            candidate: "me",
+            term: 1,
+            leader: nil,
+            reason: nil,
+            error: nil,
+            instant: .init(nanoseconds: 0),
+            validUntil: nil,
+            retryAt: nil
+        )
+    }
+
+    @Test func eventsThatNobodyWantsTakeNoPlace() {
+        var buffer = EventBuffer(limit: 2) { $0.kind != .renewed }
+        for kind in [.acquired, .renewed, .jeopardy, .renewed] as [ElectionEvent.Kind] {
+            event(kind).map { buffer.push($0) }
+        }
+        #expect(buffer.pop()?.kind == .acquired)
+        #expect(buffer.pop()?.kind == .jeopardy)
+        #expect(buffer.pop() == nil)
+    }
+
     @Test func eventsKeepWhatMattersWhenAReaderFallsBehind() {
         var buffer = EventBuffer()
-        func event(_ kind: ElectionEvent.Kind) -> ElectionEvent? {
-            guard let group = try? ElectionGroup("group") else { return nil }
-            return ElectionEvent(
-                kind: kind,
-                group: group,
-                candidate: "me",
-                term: 1,
-                leader: nil,
-                reason: nil,
-                error: nil,
-                instant: .init(nanoseconds: 0),
-                validUntil: nil,
-                retryAt: nil
-            )
-        }
         if let acquired = event(.acquired) { buffer.push(acquired) }
         for _ in 0..<1000 { if let renewed = event(.renewed) { buffer.push(renewed) } }
         if let lost = event(.lost) { buffer.push(lost) }

@@ -86,7 +86,10 @@ final class CampaignRunner: Sendable {
         let (subscribed, continuation) = AsyncStream.makeStream(of: Never.self)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask(executorPreference: self.output) {
-                var events = ElectionEvents(of: self.services).makeAsyncIterator()
+                let isWanted = { @Sendable [printer = self.printer, keepsAll = self.history != nil] event in
+                    keepsAll || printer.prints(event)
+                }
+                var events = ElectionEvents(of: self.services, where: isWanted).makeAsyncIterator()
                 continuation.finish()
                 while let event = await events.next() { self.tell(event) }
             }

@@ -41,10 +41,18 @@ struct EventPrinter: Sendable {
     /// From the next event on.
     func change(format: Format, verbose: Bool) { tone.state.withLock { $0 = (format, verbose) } }
 
+    /// Whether it prints such an event, as it is set up now.
+    func prints(_ event: ElectionEvent) -> Bool {
+        switch event.kind {
+        case .renewed, .renewalFailed: verbose
+        default: true
+        }
+    }
+
     /// False once nobody reads any more.
     func print(_ event: ElectionEvent) -> Bool {
-        let (format, verbose) = tone.state.withLock { $0 }
-        guard verbose || (event.kind != .renewed && event.kind != .renewalFailed) else { return true }
+        guard prints(event) else { return true }
+        let format = format
         let isSeenAnyway = format == .text && isatty(1) == 1 && isatty(2) == 1
         if let error = event.error, descriptor == 1, !isSeenAnyway {
             Output.complain("\(Output.printable(event.group.name)): \(error.message)")
