@@ -88,9 +88,10 @@ package enum Backend: String, CaseIterable, Sendable {
             ?? Repository.servers.appending(path: "tls/ca.crt").path
     }
 
-    /// Whether somebody listened at all of its addresses when this process first asked. It connects once: each test asks
-    /// before the first one runs, and as many connections at once as there are tests overflow the queue of a server that
-    /// is busy just then (ZooKeeper's holds 50), which then looks like one that is not there.
+    /// Whether somebody listened at all of its addresses when this process first asked.
+    ///
+    /// It connects once: each test asks before the first one runs, and as many connections at once as there are tests
+    /// overflow the queue of a server that is busy just then (ZooKeeper's holds 50), which then looks like no server.
     package var isReachable: Bool {
         Self.reachable.withLock { known in
             if let answer = known[self] { return answer }

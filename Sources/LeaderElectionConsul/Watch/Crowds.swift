@@ -21,15 +21,14 @@ final class Crowds: Sendable {
 
     /// A candidate of this process says that it waits, for the first time or again.
     ///
-    /// - Returns: whether all of them are to be counted: the more there are, the fewer of them do, so that counting costs
-    ///   each of them the same.
+    /// - Returns: whether all of them are to be counted: at first, then the more seldom the more there are, so that counting
+    ///   costs each of them the same.
     func waits(in group: ElectionGroup) -> Bool {
-        let size = sizes.withLock { sizes in
-            let size = max(1, sizes[group] ?? 1)
-            sizes[group] = size
-            return size
+        let known = sizes.withLock { sizes in
+            defer { sizes[group] = sizes[group] ?? 1 }
+            return sizes[group]
         }
-        return Int.random(in: 0..<size) < 4
+        return known.map { Int.random(in: 0..<2 * max(1, $0)) == 0 } ?? true
     }
 
     /// Takes note of a size, unless no candidate of this process waits in the group.
