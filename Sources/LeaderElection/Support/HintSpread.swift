@@ -15,8 +15,22 @@ package enum HintSpread {
 
     /// How long to wait before asking for a lease that was given back.
     package static func delay(afterRelease listeners: Int, using random: inout some RandomNumberGenerator) -> Duration {
+        delay(afterRelease: listeners, unspread: unspread, settling: .milliseconds(2), using: &random)
+    }
+
+    /// The same for a store in which asking in vain costs more.
+    ///
+    /// - Parameters:
+    ///   - unspread: up to so many go at once without drawing lots.
+    ///   - settling: how long it takes, as a rule, until all have heard who was granted the lease.
+    package static func delay(
+        afterRelease listeners: Int,
+        unspread: Int,
+        settling: Duration,
+        using random: inout some RandomNumberGenerator
+    ) -> Duration {
         if listeners <= unspread || Double.random(in: 0..<Double(listeners), using: &random) < drawn { return .zero }
-        return .milliseconds(2) + spread(listeners, using: &random)
+        return settling + spread(listeners, using: &random)
     }
 
     /// How long to wait before looking at a lease that somebody was granted.

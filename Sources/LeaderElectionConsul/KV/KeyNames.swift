@@ -16,10 +16,7 @@ struct KeyNames: Sendable {
     /// Where notes are that others are to hear of.
     var news: String { prefix.dropLast() + ".news/" }
 
-    func key(_ group: ElectionGroup) -> String { key(named: Self.encode(group)) }
-
-    /// - Parameter name: as ``encode(_:)`` gives it.
-    func key(named name: String) -> String { prefix + name + Self.suffix }
+    func key(_ group: ElectionGroup) -> String { prefix + Self.encode(group) + Self.suffix }
 
     /// What stands for the group in a key, and is mostly short enough to need no memory of its own; nil for what no
     /// group's key can be.

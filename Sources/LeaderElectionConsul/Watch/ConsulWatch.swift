@@ -77,12 +77,15 @@ final class ConsulWatch: Sendable {
                 if let seen, let holder = seen.holder {
                     // Whether a lease is one's own is too much to be left to what was true a moment ago.
                     let isOurs = holder.nonce.map { $0 == request.nonce || $0 == request.previousNonce } ?? false
-                    if isOurs || seen.since < recently { unknown.insert(request.group) }
+                    if isOurs || seen.since < recently {
+                        unknown.insert(request.group)
+                        known.removeValue(forKey: request.group)
+                    }
                 }
                 guard !state.refuted.contains(name), !unknown.contains(request.group) else { continue }
-                known[request.group] = .some(seen?.entry(names.key(named: name)))
+                known[request.group] = .some(seen?.entry)
             }
-            return known.filter { !unknown.contains($0.key) }
+            return known
         }
     }
 

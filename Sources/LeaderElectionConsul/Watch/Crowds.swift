@@ -38,8 +38,8 @@ final class Crowds: Sendable {
 
     /// How long one of so many waits before it asks for a lease that was given back.
     static func turn(among size: Int) -> Duration {
-        if size <= unspread || Int.random(in: 0..<size) < 3 { return .zero }
-        return settling + .milliseconds(2) * min(125, size) * Double.random(in: 0..<1)
+        var random = SystemRandomNumberGenerator()
+        return HintSpread.delay(afterRelease: size, unspread: unspread, settling: settling, using: &random)
     }
 
     func left(_ group: ElectionGroup) { sizes.withLock { _ = $0.removeValue(forKey: group) } }

@@ -14,17 +14,16 @@ struct SeenKey: Hashable, Sendable {
         var isObserved: Bool { index == 0 }
     }
 
-    var modifyIndex: UInt64
+    var entry: KVEntry
     /// Nil if nobody holds it.
     var holder: Holder?
-    var flags: UInt64
-    var session: String?
-    var value: [UInt8]
     /// When the answer that first showed it was here.
     var since: ElectionInstant
 
+    var modifyIndex: UInt64 { entry.modifyIndex }
+
     init(_ entry: KVEntry, at since: ElectionInstant) {
-        (modifyIndex, flags, session, value) = (entry.modifyIndex, entry.flags, entry.session, entry.value)
+        self.entry = entry
         self.since = since
         switch KVState(entry) {
         case .free: break
@@ -33,10 +32,6 @@ struct SeenKey: Hashable, Sendable {
             holder = Holder(nonce: record?.nonce, index: record?.term.map { UInt64(clamping: $0) } ?? entry.modifyIndex)
         case .observed(let record): holder = Holder(nonce: record.nonce, index: 0)
         }
-    }
-
-    func entry(_ key: String) -> KVEntry {
-        KVEntry(key: key, modifyIndex: modifyIndex, flags: flags, session: session, value: value)
     }
 
     /// Whether it is still what was written for a lease, or what a renewal under way may have made of it.
