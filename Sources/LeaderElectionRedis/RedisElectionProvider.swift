@@ -78,6 +78,9 @@ public final class RedisElectionProvider: PushingProvider, NoteKeepingProvider, 
     }
 
     /// One script call for up to 256 groups; the hashes stay, with their terms.
+    ///
+    /// Of many who wait for a single lease a few are told first, and the others 5 ms later if none of these has taken it: for so
+    /// long the call lasts then.
     public func release(_ requests: [ReleaseRequest]) async throws -> [ReleaseAnswer] {
         guard !requests.isEmpty else { return [] }
         return try await election.release(requests, until: deadline(requests.lazy.map(\.timeout).min()))
@@ -126,7 +129,8 @@ public final class RedisElectionProvider: PushingProvider, NoteKeepingProvider, 
         return try await election.notes(of: groups, until: deadline(nil))
     }
 
-    /// Subscribes to the channel of the prefix, on a connection of its own.
+    /// Subscribes to the channel of the prefix, and to some that only candidates of certain groups listen to, on a connection
+    /// of its own.
     public func hints(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription {
         election.hints(receive)
     }

@@ -15,6 +15,19 @@ struct LeaseKeys: Sendable, Hashable {
     /// Where grants, releases, transfers and new notes are published.
     var channel: String { base + "changes" }
 
+    /// How many channels the candidates of a group are divided among, so that a few of them can be told of a release first.
+    static let lots = 16
+    /// How many kinds of groups have such channels of their own.
+    static let buckets = 256
+
+    /// Where the candidates of one kind of groups listen that drew the same lot.
+    func lot(_ number: Int, bucket: Int) -> String { "\(channel):\(bucket).\(number)" }
+
+    /// Which kind a group is; the same in every process, and in the scripts.
+    static func bucket(of group: ElectionGroup) -> Int {
+        group.name.utf8.reduce(0) { ($0 * 33 + Int($1)) % buckets }
+    }
+
     func lease(_ group: ElectionGroup) -> String { leasePrefix + group.name }
     func notes(_ group: ElectionGroup) -> String { notesPrefix + group.name }
 

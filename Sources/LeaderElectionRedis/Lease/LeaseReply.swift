@@ -37,6 +37,8 @@ struct LeaseReply {
     let serverNanoseconds: Int64
     /// Whether changes could not be published.
     let isPushDenied: Bool
+    /// Whether only some of those who wait were told, and the others are to be told by ``LeaseScripts/announce``.
+    let isToldToFew: Bool
     let authority: Authority
     /// How long nothing new is granted.
     let hold: Duration
@@ -52,7 +54,8 @@ struct LeaseReply {
         else { throw Self.malformed }
         self.values = values
         serverNanoseconds = micros * 1000
-        isPushDenied = push != 0
+        isPushDenied = push == 1
+        isToldToFew = push == 2
         self.authority = authority
         self.hold = .milliseconds(hold)
     }

@@ -34,7 +34,8 @@ struct RedisServers: RedisElection {
     }
 
     func acquire(_ requests: [AcquireRequest], until deadline: ElectionInstant) async throws -> [AcquireAnswer] {
-        try await split(requests, by: \.group, unknown: { .unknown($0) }) { store, requests in
+        listeners.join(requests.lazy.map(\.group))
+        return try await split(requests, by: \.group, unknown: { .unknown($0) }) { store, requests in
             let (statuses, reply) = try await store.acquire(requests, until: deadline)
             return try zip(requests, statuses).map { request, status in
                 switch status {

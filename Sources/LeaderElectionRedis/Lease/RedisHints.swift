@@ -9,15 +9,33 @@ final class RedisHints: Sendable {
     private struct State {
         var listeners = 0
         var channels: [any RedisSubscription] = []
+        /// For each store, the kinds of groups that this process is a candidate of; it stays one until the end.
+        var buckets: [[Bool]]
     }
 
     private let stores: [RedisLeaseStore]
     private let shared: RedisLeaseStore.Shared
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+    private let lot = Int.random(in: 0..<LeaseKeys.lots)
 
     init(stores: [RedisLeaseStore], shared: RedisLeaseStore.Shared) {
         self.stores = stores
         self.shared = shared
+        state = Mutex(State(buckets: stores.map { _ in Array(repeating: false, count: LeaseKeys.buckets) }))
+    }
+
+    /// From now on this process may be among the few that are told first of a release in one of these groups.
+    func join(_ groups: some Sequence<ElectionGroup>) {
+        state.withLock { state in
+            for group in groups {
+                let number = stores.count == 1 ? 0 : LeaseKeys.part(of: group, among: stores.count)
+                let bucket = LeaseKeys.bucket(of: group)
+                guard !state.buckets[number][bucket] else { continue }
+                state.buckets[number][bucket] = true
+                guard state.channels.indices.contains(number) else { continue }
+                state.channels[number].join([stores[number].keys.lot(lot, bucket: bucket)])
+            }
+        }
     }
 
     func add(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription {
@@ -34,6 +52,10 @@ final class RedisHints: Sendable {
                     store?.heard(push)
                     Self.pushed(push, sender: prefix, notices)
                 }
+            }
+            for (number, store) in stores.enumerated() {
+                let buckets = state.buckets[number].indices.filter { state.buckets[number][$0] }
+                state.channels[number].join(buckets.map { store.keys.lot(lot, bucket: $0) })
             }
         }
         return subscription
@@ -54,8 +76,8 @@ final class RedisHints: Sendable {
         switch push {
         case .message(let bytes):
             guard let message = ChangeMessage(bytes) else { return }
-            for change in message.changes where !(message.sender == sender && change.kind == .granted) {
-                notices.subscribers.send(change.hint(listeners: message.listeners))
+            for (change, listeners) in message.changes where !(message.sender == sender && change.kind == .granted) {
+                notices.subscribers.send(change.hint(listeners: listeners))
             }
         case .subscribed:
             notices.pushIsBack()
@@ -65,7 +87,7 @@ final class RedisHints: Sendable {
     }
 }
 
-/// What the scripts publish: who sent it and how many hear it, then a line for each change.
+/// What the scripts publish; see ``LeaseScripts/publishing``.
 struct ChangeMessage {
     enum Kind: UInt8 {
         case granted = 0x2B  // +
@@ -90,23 +112,30 @@ struct ChangeMessage {
     }
 
     let sender: [UInt8]
-    /// How many processes the server sent this to; 0 if it does not say.
-    let listeners: Int
-    let changes: [Change]
+    /// Each change with the number of those who may act on it: of the group's candidates if the server tells it, or of all
+    /// who listen; 0 if it does not say.
+    let changes: [(change: Change, listeners: Int)]
 
     /// Nil for what no script publishes; a line that cannot be understood is left out.
     init?(_ bytes: [UInt8]) {
         guard let end = bytes.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
         let header = bytes[..<end].split(separator: UInt8(ascii: " "), maxSplits: 1)
         sender = Array(header.first ?? [])
-        listeners = header.count == 2 ? Int(String(decoding: header[1], as: UTF8.self)) ?? 0 : 0
+        let listeners = header.count == 2 ? Int(String(decoding: header[1], as: UTF8.self)) ?? 0 : 0
         changes = bytes[(end + 1)...].split(separator: UInt8(ascii: "\n")).compactMap { line in
             guard let kind = line.first.flatMap({ Kind(rawValue: $0) }),
                 let space = line.firstIndex(of: UInt8(ascii: " ")),
-                let term = Int64(String(decoding: line[(line.startIndex + 1)..<space], as: UTF8.self)),
                 let group = try? ElectionGroup(String(decoding: line[(space + 1)...], as: UTF8.self))
             else { return nil }
-            return Change(kind: kind, term: term, group: group)
+            let numbers = line[(line.startIndex + 1)..<space].split(
+                separator: UInt8(ascii: "/"),
+                maxSplits: 1,
+                omittingEmptySubsequences: false
+            )
+            .map { Int64(String(decoding: $0, as: UTF8.self)) }
+            guard let term = numbers.first ?? nil else { return nil }
+            let candidates = numbers.count == 2 ? numbers[1].flatMap { Int(exactly: $0) } : nil
+            return (Change(kind: kind, term: term, group: group), candidates ?? listeners)
         }
     }
 }

@@ -62,8 +62,9 @@ final class QuorumHints: Sendable {
         switch push {
         case .message(let bytes):
             guard let message = ChangeMessage(bytes) else { return }
-            for change in message.changes where !(message.sender == shared.sender && change.kind == .granted) {
-                count(change, message.listeners)
+            for (change, listeners) in message.changes
+            where !(message.sender == shared.sender && change.kind == .granted) {
+                count(change, listeners)
             }
         case .subscribed:
             let isMajority = state.withLock { state in

@@ -9,6 +9,8 @@ enum LeaseScripts {
     static let acquire = RedisScript(source: clock + records + publishing + authority + acquiring)
     static let renew = RedisScript(source: clock + records + renewing)
     static let release = RedisScript(source: clock + records + publishing + releasing)
+    /// Tells all of releases that only few were told of, unless one of these has taken the lease.
+    static let announce = RedisScript(source: clock + records + publishing + announcing)
     static let read = RedisScript(source: clock + records + reading)
 
     /// The fields of a lease, a hash that never expires: its deadline is one of them.
@@ -61,26 +63,6 @@ enum LeaseScripts {
           answer(record.holder) answer(record.incarnation) answer(record.meta)
         end
         local function refused(message) answer(3) answer(message) end
-
-        """
-
-    /// One message for all changes of a call, with the number of its listeners: a line `+term group` for a grant, `-term group`
-    /// for a release, `~term group` for a transfer and `!0 group` for a note.
-    ///
-    /// A server that does not permit it must not spoil the rest.
-    static let publishing = """
-        local changes = {}
-        local function changed(kind, key, term)
-          changes[#changes + 1] = kind .. text(term) .. ' ' .. string.sub(key, tonumber(ARGV[5]) + 1)
-        end
-        local function publish()
-          if #changes == 0 or ARGV[2] == '' then return end
-          local count = redis.pcall('PUBSUB', ARGV[2] == 'SPUBLISH' and 'SHARDNUMSUB' or 'NUMSUB', ARGV[3])
-          local listeners = not count.err and tonumber(count[2]) or 0
-          local header = ARGV[4] .. ' ' .. text(listeners)
-          local sent = redis.pcall(ARGV[2], ARGV[3], header .. '\\n' .. table.concat(changes, '\\n'))
-          if type(sent) == 'table' and sent.err then answers[2] = 1 end
-        end
 
         """
 
@@ -267,6 +249,17 @@ enum LeaseScripts {
           else
             answer(0)
           end
+        end
+        publish(true)
+        return answers
+        """
+
+    // KEYS: leases. ARGV: nothing, publish command, channel, sender, length of the keys' prefix; then the term of each if it is known.
+    private static let announcing = """
+        for index = 1, #KEYS do
+          local raw = redis.pcall('HMGET', KEYS[index], 'term', 'nonce')
+          local isMeant = not raw.err and raw[1] and not raw[2] and (ARGV[index + 5] == '' or ARGV[index + 5] == raw[1])
+          if isMeant then changed('-', KEYS[index], tonumber(raw[1]) or 0) end
         end
         publish()
         return answers

@@ -51,6 +51,8 @@ enum RedisPush: Sendable, Hashable {
 
 /// Listens while it is alive.
 protocol RedisSubscription: Sendable, AnyObject {
+    /// Listens to more channels of the same node as well, on the same connection; where that is not permitted, to the first only.
+    func join(_ channels: [String])
     func cancel()
 }
 #endif

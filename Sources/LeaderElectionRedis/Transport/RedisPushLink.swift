@@ -5,6 +5,7 @@ internal import NIOCore
 
 /// Listens to one channel on a connection of its own, and connects again with back-off until it is cancelled.
 ///
+/// Others can be added that are of no use without it, and that it can do without.
 /// A server that only stays silent is not noticed by listening, so it is asked from time to time whether it is there.
 actor RedisPushLink {
     typealias Receive = @Sendable (RedisPush) -> Void
@@ -21,7 +22,7 @@ actor RedisPushLink {
     nonisolated let loop: any EventLoop
     private let name: String
     private let channel: String
-    private let commands: [RedisCommand]
+    private let verbs: [String]
     private let dial: RedisLink.Dial
     private let receive: Receive
     /// After how much silence a server is asked whether it is there, and how long it may take to answer.
@@ -32,6 +33,9 @@ actor RedisPushLink {
     private var reported: ElectionError?
     private var hasHeard = true
     private var refusals = 0
+    /// How many of the answers to the subscription to the channel are still to come.
+    private var awaited = 0
+    private var others: [String] = []
     private var check: Scheduled<Void>?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
@@ -49,7 +53,7 @@ actor RedisPushLink {
         self.patience = patience
         self.name = name
         self.channel = channel
-        self.commands = commands.map { RedisCommand($0, channel) }
+        verbs = commands
         self.loop = loop
         self.dial = dial
         self.receive = receive
@@ -86,6 +90,11 @@ actor RedisPushLink {
 
         deinit { cancel() }
 
+        func join(_ channels: [String]) {
+            guard !channels.isEmpty else { return }
+            link.loop.execute { [link] in link.assumeIsolated { $0.join(channels) } }
+        }
+
         func cancel() { link.loop.execute { [link] in link.assumeIsolated { $0.cancel() } } }
 
         /// Leaves the present server for the one that is found now, unless that is the one at `address`.
@@ -120,7 +129,8 @@ actor RedisPushLink {
 
     private func subscribe(_ connection: RedisConnection) {
         let request: RedisRequest
-        do { request = try RedisRequest(commands) } catch { return interrupted(error) }
+        do { request = try RedisRequest(verbs.map { RedisCommand($0, channel) }) } catch { return interrupted(error) }
+        awaited = verbs.count
         connection.assumeIsolated { connection in
             connection.listen { [weak self, weak connection] value in
                 guard let self, let connection else { return }
@@ -135,14 +145,32 @@ actor RedisPushLink {
         scheduleCheck(connection)
     }
 
+    private func join(_ channels: [String]) {
+        others += channels
+        if case .subscribed(let connection) = state { subscribe(connection, to: channels) }
+    }
+
+    private func subscribe(_ connection: RedisConnection, to channels: [String]) {
+        guard !channels.isEmpty, let request = try? RedisRequest(verbs.map { RedisCommand([$0] + channels) }) else {
+            return
+        }
+        connection.assumeIsolated { $0.send(request) }
+    }
+
     private func heard(_ value: RedisValue, _ connection: RedisConnection) {
         hasHeard = true
         switch value {
-        case .error(let error): refused(error, connection)
+        case .error(let error):
+            // What comes later is about the other channels.
+            guard awaited > 0 else { break }
+            awaited -= 1
+            refused(error, connection)
         case .array(let values) where values.count >= 3:
             switch values[0].text {
             case "message", "smessage": if case .bulk(let payload) = values[2] { receive(.message(payload)) }
-            case "subscribe", "ssubscribe": confirmed(connection)
+            case "subscribe", "ssubscribe":
+                if awaited > 0 { awaited -= 1 }
+                confirmed(connection)
             case "unsubscribe", "sunsubscribe":
                 // The slot of the channel has moved to another node.
                 connection.end(
@@ -158,13 +186,14 @@ actor RedisPushLink {
         guard case .subscribing = state else { return }
         state = .subscribed(connection)
         reported = nil
+        subscribe(connection, to: others)
         receive(.subscribed)
     }
 
     private func refused(_ error: RedisServerError, _ connection: RedisConnection) {
         refusals += 1
         // The first command is the one that matters; the others help out where a server does not know it.
-        guard refusals == commands.count || !error.message.hasPrefix("unknown command") else { return }
+        guard refusals == verbs.count || !error.message.hasPrefix("unknown command") else { return }
         connection.end(error.electionError(connection.address, command: "subscribing to the channel \(channel)"))
     }
 
