@@ -13,8 +13,10 @@ struct PostgresQueries: Sendable {
     let register: PostgresStatement
     let renew: PostgresStatement
     let release: PostgresStatement
-    /// For one lease: answers nothing if it is not held.
+    /// For one lease, told of on the channels that it is given: answers nothing if it is not held.
     let releaseOne: PostgresStatement
+    /// Tells everybody of one lease that was given back, if it still is free.
+    let tellOfRelease: PostgresStatement
     let holders: PostgresStatement
     let transfer: PostgresStatement
 
@@ -38,7 +40,8 @@ struct PostgresQueries: Sendable {
         register = PostgresStatement(Self.register(authority: record, identity: identity))
         renew = PostgresStatement(Self.renew(lease: lease))
         release = PostgresStatement(Self.release(lease: lease, channel: channel))
-        releaseOne = PostgresStatement(Self.releaseOne(lease: lease, channel: channel))
+        releaseOne = PostgresStatement(Self.releaseOne(lease: lease))
+        tellOfRelease = PostgresStatement(Self.tellOfRelease(lease: lease, channel: channel))
         holders = PostgresStatement(Self.holders(lease: lease))
         transfer = PostgresStatement(Self.transfer(lease: lease, authority: record, channel: channel))
     }
@@ -78,6 +81,7 @@ struct PostgresQueries: Sendable {
         released.add("")
         released.add(Nonce?.none)
         released.add(Int64?.none)
+        released.add(texts: [])
         return [
             acquire.with(nine), acquireFreed.with(freed), renew.with(four), release.with(three),
             releaseOne.with(released), holders.with(one),
@@ -89,6 +93,9 @@ struct PostgresQueries: Sendable {
         SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
             THEN set_config('synchronous_commit', 'on', true) END AS setting
         """
+
+    /// For what a crash of the server may undo: no disk and no standby is waited for.
+    static let hurriedly = "set_config('synchronous_commit', 'off', true)"
 
     private static func microseconds(_ expression: String) -> String {
         "(extract(epoch FROM \(expression)) * 1000000)::bigint"
@@ -251,12 +258,21 @@ struct PostgresQueries: Sendable {
         """
     }
 
-    // $1 group, $2 nonce, $3 term
-    private static func releaseOne(lease: String, channel: String) -> String {
+    // $1 group, $2 nonce, $3 term, $4 channels
+    private static func releaseOne(lease: String) -> String {
         """
         UPDATE \(lease) AS l SET nonce = NULL, holder = NULL, incarnation = NULL, meta = NULL, expires = clock_timestamp()
         WHERE l.grp = $1::text AND l.nonce = $2::uuid AND ($3::bigint IS NULL OR l.term = $3::bigint)
-        RETURNING \(microseconds("clock_timestamp()")), 1, (\(durably)), pg_notify(\(channel), 'r' || l.term || ':' || l.grp)
+        RETURNING \(microseconds("clock_timestamp()")), l.term, (\(durably)),
+            (SELECT count(pg_notify(c.name, 'r' || l.term || ':' || l.grp)) FROM unnest($4::text[]) AS c(name))
+        """
+    }
+
+    // $1 group, $2 term
+    private static func tellOfRelease(lease: String, channel: String) -> String {
+        """
+        SELECT pg_notify(\(channel), 'r' || l.term || ':' || l.grp), \(hurriedly)
+        FROM \(lease) l WHERE l.grp = $1::text AND l.nonce IS NULL AND l.term = $2::bigint
         """
     }
 
