@@ -137,6 +137,38 @@ struct CrowdTests {
         }
     }
 
+    @Test(.needs(.postgres)) func aGrantIsToldOfOnceTheWinnerKnows() async throws {
+        try await TestDatabase.with { database in
+            let first = try Contender("first", try database.provider())
+            let second = try Contender("second", try database.provider())
+            let listener = try await Listener(database, first.provider)
+            let term = try #require(try await first.acquire().term)
+            #expect(try await first.release(term: term).isReleased)
+            // The statement tells nobody: the winner would come after all who listen.
+            let queries = PostgresQueries(
+                settings: first.provider.store.settings,
+                authority: PostgresAuthority(tellsSystem: true, tellsTimeline: true)
+            )
+            #expect(!queries.acquireFreed.sql.contains("pg_notify"))
+            let next = try #require(try await second.provider.store.acquireFreed(second.request()).term)
+            let words = ["a\(term):group", "r\(term):group", "a\(next):group"]
+            #expect(try await listener.heard(from: "a\(next):group") == words)
+        }
+    }
+
+    @Test(.needs(.postgres)) func aGrantThatWasGivenBackIsNotToldOfAfterwards() async throws {
+        try await TestDatabase.with { database in
+            let contender = try Contender("candidate", try database.provider())
+            let listener = try await Listener(database, contender.provider)
+            let term = try #require(try await contender.acquire().term)
+            #expect(try await contender.release(term: term).isReleased)
+            let next = try #require(try await contender.provider.store.acquireFreedAndRelease(contender.request()))
+            let last = try #require(try await contender.acquire().term)
+            let words = ["a\(term):group", "r\(term):group", "r\(next):group", "a\(last):group"]
+            #expect(try await listener.heard(from: "a\(last):group") == words)
+        }
+    }
+
     /// Subscribes to each, until all of them are counted.
     private func listen(_ providers: [PostgresElectionProvider]) async throws -> [Hints] {
         let hints = providers.map { Hints(of: $0) }
@@ -155,6 +187,14 @@ extension PostgresStore {
     fileprivate func acquireFreed(_ request: AcquireRequest) async throws -> AcquireAnswer {
         freed[request.group] = .now
         return try await acquire([request])[0]
+    }
+
+    /// The term; it is over before the engine's thread turns to anything else.
+    fileprivate func acquireFreedAndRelease(_ request: AcquireRequest) async throws -> Int64? {
+        guard let term = try await acquireFreed(request).term else { return nil }
+        let (group, nonce) = (request.group, request.nonce)
+        let release = ReleaseRequest(group: group, nonce: nonce, term: term, timeout: request.timeout)
+        return try await self.release([release])[0].isReleased ? term : nil
     }
 }
 

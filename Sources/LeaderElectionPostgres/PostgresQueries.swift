@@ -8,8 +8,10 @@ internal import LeaderElection
 /// transaction began, which can be long before it got its locks.
 struct PostgresQueries: Sendable {
     let acquire: PostgresStatement
-    /// For one lease that was just given back: grants it, or answers nothing at all.
+    /// For one lease that was just given back: grants it, or answers nothing at all; it tells nobody.
     let acquireFreed: PostgresStatement
+    /// Tells of one grant.
+    let announce: PostgresStatement
     let register: PostgresStatement
     let renew: PostgresStatement
     let release: PostgresStatement
@@ -33,10 +35,10 @@ struct PostgresQueries: Sendable {
             Self.acquireFreed(
                 lease: lease,
                 authority: record,
-                identity: connected.map { authority.expressions(table: SQLName.literal(lease), of: $0) } ?? identity,
-                channel: channel
+                identity: connected.map { authority.expressions(table: SQLName.literal(lease), of: $0) } ?? identity
             )
         )
+        announce = PostgresStatement(Self.announce(channel: channel))
         register = PostgresStatement(Self.register(authority: record, identity: identity))
         renew = PostgresStatement(Self.renew(lease: lease))
         release = PostgresStatement(Self.release(lease: lease, channel: channel))
@@ -173,8 +175,7 @@ struct PostgresQueries: Sendable {
     private static func acquireFreed(
         lease: String,
         authority: String,
-        identity: PostgresAuthority.Expressions,
-        channel: String
+        identity: PostgresAuthority.Expressions
     ) -> String {
         """
         UPDATE \(lease) AS l SET term = greatest(l.term + 1, \(newTerm)), seq = 0, nonce = $2::uuid, holder = $3::text,
@@ -185,9 +186,13 @@ struct PostgresQueries: Sendable {
             AND a.no_grants_before <= clock_timestamp()
             AND l.nonce IS NULL AND l.term > 0 AND l.term < 9223372036854775807
             AND l.grp = (SELECT r.grp FROM \(lease) r WHERE r.grp = $1::text FOR UPDATE SKIP LOCKED)
-        RETURNING \(microseconds("clock_timestamp()")), l.term, (\(durably)),
-            pg_notify(\(channel), 'a' || l.term || ':' || l.grp)
+        RETURNING \(microseconds("clock_timestamp()")), l.term, (\(durably))
         """
+    }
+
+    // $1 group, $2 term
+    private static func announce(channel: String) -> String {
+        "SELECT pg_notify(\(channel), 'a' || $2::bigint || ':' || $1::text), \(hurriedly)"
     }
 
     // $1 longest lease in ms, $2 whether this client knows that there was a record, $3 whether to keep a quarantine

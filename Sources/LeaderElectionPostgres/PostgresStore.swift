@@ -30,6 +30,8 @@ actor PostgresStore {
     var watches: [(group: ElectionGroup, watch: GrantWatch)] = []
     /// How long those few have to take the lease before all are told.
     var headStart = Duration.milliseconds(5)
+    /// The terms that were granted here and that the others have yet to be told of.
+    var unannounced: [ElectionGroup: Int64] = [:]
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { SerialThread.engine.asUnownedSerialExecutor() }
 
@@ -134,9 +136,10 @@ actor PostgresStore {
         parameters.add(MetadataText.encode(request.candidate.metadata))
         parameters.add(request.leaseDuration.wholeMilliseconds)
         parameters.add(longestLease.wholeMilliseconds)
-        return try await run({ $0.acquireFreed }, parameters, timeout, mayBeEmpty: true) { result in
-            result.integer(0, 1).map { .granted(term: $0, leaseDuration: request.leaseDuration) }
-        }
+        let term = try await run({ $0.acquireFreed }, parameters, timeout, mayBeEmpty: true) { $0.integer(0, 1) }
+        guard let term else { return nil }
+        announceSoon(request.group, term)
+        return .granted(term: term, leaseDuration: request.leaseDuration)
     }
 
     private func tryToAcquire(_ requests: [AcquireRequest], _ timeout: Duration) async throws -> Acquisition {
@@ -335,10 +338,11 @@ actor PostgresStore {
         for (other, watch) in watches where other == group { watch.assumeIsolated { $0.heard(term: term) } }
     }
 
-    /// What was heard of the group is over.
+    /// What was heard or granted of the group is over.
     func forget(_ group: ElectionGroup) {
         groups.remove(group)
         freed[group] = nil
+        unannounced[group] = nil
     }
 
     var statementCount: Int { work.assumeIsolated { $0.statementCount } }
