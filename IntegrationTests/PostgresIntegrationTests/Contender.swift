@@ -20,18 +20,20 @@ struct Contender: Sendable {
         candidate = Candidate(id: id, incarnation: Nonce(), metadata: ["place": "here"])
     }
 
+    func request(previous: Nonce? = nil, observed: LeaseVersion? = nil) -> AcquireRequest {
+        AcquireRequest(
+            group: group,
+            candidate: candidate,
+            nonce: nonce,
+            previousNonce: previous,
+            observed: observed,
+            leaseDuration: lease,
+            timeout: timeout
+        )
+    }
+
     func acquire(previous: Nonce? = nil, observed: LeaseVersion? = nil) async throws -> AcquireAnswer {
-        try await provider.acquire([
-            AcquireRequest(
-                group: group,
-                candidate: candidate,
-                nonce: nonce,
-                previousNonce: previous,
-                observed: observed,
-                leaseDuration: lease,
-                timeout: timeout
-            )
-        ])[0]
+        try await provider.acquire([request(previous: previous, observed: observed)])[0]
     }
 
     /// The term, as soon as the store does not defer it any more.
@@ -70,8 +72,12 @@ struct Contender: Sendable {
         return try await renew(term: term)
     }
 
+    func releaseRequest(term: Int64?) -> ReleaseRequest {
+        ReleaseRequest(group: group, nonce: nonce, term: term, timeout: timeout)
+    }
+
     func release(term: Int64?) async throws -> ReleaseAnswer {
-        try await provider.release([ReleaseRequest(group: group, nonce: nonce, term: term, timeout: timeout)])[0]
+        try await provider.release([releaseRequest(term: term)])[0]
     }
 
     func holder() async throws -> HolderAnswer { try await provider.holders(of: [group])[0] }
@@ -129,6 +135,10 @@ final class Hints: Sendable {
     var warnings: [ElectionError] { all.compactMap { if case .warning(let error) = $0 { error } else { nil } } }
 
     func changes(of group: ElectionGroup) -> Int { all.count { $0.group == group } }
+
+    func releases(of group: ElectionGroup) -> Int {
+        all.count { if case .freed(group, _) = $0 { true } else { false } }
+    }
 }
 
 /// Waits for something that takes its time; false when it takes too long.

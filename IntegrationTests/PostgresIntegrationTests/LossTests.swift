@@ -109,12 +109,13 @@ struct LossTests {
         }
     }
 
-    @Test(.needs(.postgres)) func commitsAreDurableWhateverTheSessionSays() async throws {
+    @Test(.needs(.postgres), arguments: ["off", "on"])
+    func whatIsReliedOnIsDurableAndAReleaseIsNot(_ setting: String) async throws {
         try await TestDatabase.with { database in
             // Deferred triggers run at the commit, and see what it will go by.
             let contender = try Contender(
                 "candidate",
-                try database.provider(url: database.url + "?options=-c%20synchronous_commit%3Doff")
+                try database.provider(url: database.url + "?options=-c%20synchronous_commit%3D\(setting)")
             )
             let term = try #require(try await contender.acquire().term)
             try await database.run(
@@ -130,9 +131,12 @@ struct LossTests {
             #expect(try await contender.release(term: term).isReleased)
             let next = try #require(try await contender.acquire().term)
             let heir = try Contender("heir", contender.provider)
-            #expect(try await contender.transfer(to: heir, term: next).term != nil)
+            let last = try #require(try await contender.transfer(to: heir, term: next).term)
+            var other = heir.releaseRequest(term: nil)
+            other.group = try ElectionGroup("other")
+            #expect(try await heir.provider.release([heir.releaseRequest(term: last), other])[0].isReleased)
             let seen = try await database.run("SELECT string_agg(setting, ' ') FROM \(database.schema).seen")
-            #expect(seen == "on on on on")
+            #expect(seen == "on off on on off")
         }
     }
 }

@@ -54,6 +54,7 @@ actor TestSession {
     private nonisolated let thread = SerialThread(name: "test-session")
     private let url: String
     private var connection: PQConnection?
+    private var heard: [PQConnection.Notification] = []
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -67,6 +68,14 @@ actor TestSession {
         let result = try connection?.execute(sql, until: .now + .seconds(30))
         guard let result, result.rowCount > 0 else { return nil }
         return result.text(0, 0)
+    }
+
+    /// All that this session was notified of so far, if it listens.
+    func notifications() throws -> [PQConnection.Notification] {
+        // The server delivers before it says that it is ready for the next statement.
+        try run("SELECT 1")
+        while let notification = connection?.nextNotification() { heard.append(notification) }
+        return heard
     }
 
     func close() { connection = nil }

@@ -76,7 +76,7 @@ extension PostgresStore {
             "fsync \(state.fsync), full_page_writes \(state.fullPageWrites), synchronous_commit "
             + state.synchronousCommit
         if ["off", "local"].contains(state.synchronousCommit) {
-            seen += " (elections raise it to on for what they write)"
+            seen += " (elections raise it to on for grants and renewals)"
         }
         guard state.fsync != "on" || state.fullPageWrites != "on" else { return .fine("durability", seen) }
         return .trouble(

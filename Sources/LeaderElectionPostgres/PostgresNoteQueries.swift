@@ -18,8 +18,8 @@ struct PostgresNoteQueries: Sendable {
         fingerprints = PostgresStatement(Self.fingerprints(note: note))
     }
 
-    /// What a crash of the server undoes is written again soon, or runs out: no disk and no standby is waited for.
-    private static let hurriedly = "set_config('synchronous_commit', 'off', true)"
+    /// What a crash of the server undoes is written again soon, or runs out.
+    private static let hurriedly = PostgresQueries.hurriedly
 
     // $1 groups, $2 keys, $3 texts, $4 lifetimes in ms, $5 groups for which this is news
     //

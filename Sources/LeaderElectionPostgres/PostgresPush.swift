@@ -15,10 +15,13 @@ actor PostgresPush {
     private weak let store: PostgresStore?
     /// A name that nobody else listens to.
     private nonisolated let testChannel: SQLName
+    private nonisolated let lots: PostgresLots
 
     private var link: PostgresLink?
     private var isWanted = false
     private var isDegraded = false
+    /// Whether the connection was seen to deliver.
+    private var delivers = false
     private var test: (number: UInt64, timer: SerialThread.Timer)?
     private var lastTest: UInt64 = 0
     private var timer: SerialThread.Timer?
@@ -39,6 +42,7 @@ actor PostgresPush {
         self.opener = opener
         self.testChannel = testChannel
         settings = store.settings
+        lots = store.lots
         subscribers = store.subscribers
     }
 
@@ -60,6 +64,7 @@ actor PostgresPush {
         test?.timer.cancel()
         link?.assumeIsolated { $0.close() }
         link = nil
+        delivers = false
     }
 
     /// Goes on only while there is somebody to tell.
@@ -78,7 +83,7 @@ actor PostgresPush {
     }
 
     private func newLink() -> PostgresLink {
-        let link = PostgresLink(opener, .listening([settings.channel, testChannel]))
+        let link = PostgresLink(opener, .listening([settings.channel, lots.own, testChannel]))
         link.assumeIsolated { link in
             link.observe(
                 onOpen: { [weak self] _ in self?.assumeIsolated { $0.opened() } },
@@ -103,6 +108,7 @@ actor PostgresPush {
     private func ended() {
         test?.timer.cancel()
         test = nil
+        delivers = false
         guard isStillWanted, let link else { return }
         // Many clients lose a server in the same instant; they do not all come back in the same one.
         let spread = Duration.milliseconds(20) * Double.random(in: 0.5...1.5)
@@ -116,17 +122,26 @@ actor PostgresPush {
             test.timer.cancel()
             self.test = nil
             isDegraded = false
+            delivers = true
             beCounted()
-        } else if let hint = Self.hint(in: notification.payload, listeners: likelyCandidates), let group = hint.group {
-            switch hint {
-            // A note says nothing about the lease.
-            case .noted: break
-            case .freed: store?.assumeIsolated { $0.heard(group, isFree: true) }
-            default: store?.assumeIsolated { $0.heard(group, isFree: false) }
-            }
-            subscribers.send(hint)
+            return
         }
+        let listeners =
+            notification.channel == lots.own.name ? PostgresLots.share(of: likelyCandidates) : likelyCandidates
+        guard let hint = Self.hint(in: notification.payload, listeners: listeners), let group = hint.group else {
+            return
+        }
+        switch hint {
+        // A note says nothing about the lease.
+        case .noted: break
+        case .freed: store?.assumeIsolated { $0.heardOfRelease(of: group) }
+        default: store?.assumeIsolated { $0.heardOfGrant(of: group, term: Self.term(in: notification.payload)) }
+        }
+        subscribers.send(hint)
     }
+
+    /// About how many processes care for the same group; 0 if nothing is known that can be relied on.
+    var knownCandidates: Int { delivers ? likelyCandidates : 0 }
 
     /// About how many processes care for the same group: all listen, but not all are candidates of every group.
     private var likelyCandidates: Int {
@@ -150,6 +165,9 @@ actor PostgresPush {
         default: nil
         }
     }
+
+    /// The term that a hint is about; one before all others if it tells none.
+    private static func term(in payload: String) -> Int64 { Int64(payload.dropFirst().prefix { $0 != ":" }) ?? .min }
 
     // MARK: - Whether anything arrives
 

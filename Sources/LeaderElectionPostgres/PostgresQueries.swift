@@ -8,13 +8,17 @@ internal import LeaderElection
 /// transaction began, which can be long before it got its locks.
 struct PostgresQueries: Sendable {
     let acquire: PostgresStatement
-    /// For one lease that was just given back: grants it, or answers nothing at all.
+    /// For one lease that was just given back: grants it, or answers nothing at all; it tells nobody.
     let acquireFreed: PostgresStatement
+    /// Tells of one grant.
+    let announce: PostgresStatement
     let register: PostgresStatement
     let renew: PostgresStatement
     let release: PostgresStatement
-    /// For one lease: answers nothing if it is not held.
+    /// For one lease, told of on the channels that it is given: answers nothing if it is not held.
     let releaseOne: PostgresStatement
+    /// Tells everybody of one lease that was given back, if it still is free.
+    let tellOfRelease: PostgresStatement
     let holders: PostgresStatement
     let transfer: PostgresStatement
 
@@ -31,14 +35,15 @@ struct PostgresQueries: Sendable {
             Self.acquireFreed(
                 lease: lease,
                 authority: record,
-                identity: connected.map { authority.expressions(table: SQLName.literal(lease), of: $0) } ?? identity,
-                channel: channel
+                identity: connected.map { authority.expressions(table: SQLName.literal(lease), of: $0) } ?? identity
             )
         )
+        announce = PostgresStatement(Self.announce(channel: channel))
         register = PostgresStatement(Self.register(authority: record, identity: identity))
         renew = PostgresStatement(Self.renew(lease: lease))
         release = PostgresStatement(Self.release(lease: lease, channel: channel))
-        releaseOne = PostgresStatement(Self.releaseOne(lease: lease, channel: channel))
+        releaseOne = PostgresStatement(Self.releaseOne(lease: lease))
+        tellOfRelease = PostgresStatement(Self.tellOfRelease(lease: lease, channel: channel))
         holders = PostgresStatement(Self.holders(lease: lease))
         transfer = PostgresStatement(Self.transfer(lease: lease, authority: record, channel: channel))
     }
@@ -78,6 +83,7 @@ struct PostgresQueries: Sendable {
         released.add("")
         released.add(Nonce?.none)
         released.add(Int64?.none)
+        released.add(texts: [])
         return [
             acquire.with(nine), acquireFreed.with(freed), renew.with(four), release.with(three),
             releaseOne.with(released), holders.with(one),
@@ -89,6 +95,9 @@ struct PostgresQueries: Sendable {
         SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
             THEN set_config('synchronous_commit', 'on', true) END AS setting
         """
+
+    /// For what a crash of the server may undo: no disk and no standby is waited for.
+    static let hurriedly = "set_config('synchronous_commit', 'off', true)"
 
     private static func microseconds(_ expression: String) -> String {
         "(extract(epoch FROM \(expression)) * 1000000)::bigint"
@@ -166,8 +175,7 @@ struct PostgresQueries: Sendable {
     private static func acquireFreed(
         lease: String,
         authority: String,
-        identity: PostgresAuthority.Expressions,
-        channel: String
+        identity: PostgresAuthority.Expressions
     ) -> String {
         """
         UPDATE \(lease) AS l SET term = greatest(l.term + 1, \(newTerm)), seq = 0, nonce = $2::uuid, holder = $3::text,
@@ -178,9 +186,13 @@ struct PostgresQueries: Sendable {
             AND a.no_grants_before <= clock_timestamp()
             AND l.nonce IS NULL AND l.term > 0 AND l.term < 9223372036854775807
             AND l.grp = (SELECT r.grp FROM \(lease) r WHERE r.grp = $1::text FOR UPDATE SKIP LOCKED)
-        RETURNING \(microseconds("clock_timestamp()")), l.term, (\(durably)),
-            pg_notify(\(channel), 'a' || l.term || ':' || l.grp)
+        RETURNING \(microseconds("clock_timestamp()")), l.term, (\(durably))
         """
+    }
+
+    // $1 group, $2 term
+    private static func announce(channel: String) -> String {
+        "SELECT pg_notify(\(channel), 'a' || $2::bigint || ':' || $1::text), \(hurriedly)"
     }
 
     // $1 longest lease in ms, $2 whether this client knows that there was a record, $3 whether to keep a quarantine
@@ -233,9 +245,14 @@ struct PostgresQueries: Sendable {
     }
 
     // $1 groups, $2 nonces, $3 terms
+    //
+    // A release that is lost in a crash of the server leaves the lease with whoever had it, until its time is up. A grant
+    // that builds on a release is flushed before anybody knows of it, and the release before it with it, on synchronous
+    // standbys as well: there is one log, in one order.
     private static func release(lease: String, channel: String) -> String {
         """
-        WITH durable AS MATERIALIZED (\(durably)
+        WITH hurried AS MATERIALIZED (
+            SELECT \(hurriedly) AS setting
         ), input AS MATERIALIZED (
             SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[]) WITH ORDINALITY AS i(grp, nonce, term, n)
         ), released AS (
@@ -246,17 +263,26 @@ struct PostgresQueries: Sendable {
         ), told AS MATERIALIZED (
             SELECT r.n, pg_notify(\(channel), 'r' || r.term || ':' || r.grp) FROM released r
         )
-        SELECT \(microseconds("clock_timestamp()")), t.n, (SELECT count(setting) FROM durable)
+        SELECT \(microseconds("clock_timestamp()")), t.n, (SELECT count(setting) FROM hurried)
         FROM (VALUES (1)) AS one(id) LEFT JOIN told t ON true
         """
     }
 
-    // $1 group, $2 nonce, $3 term
-    private static func releaseOne(lease: String, channel: String) -> String {
+    // $1 group, $2 nonce, $3 term, $4 channels
+    private static func releaseOne(lease: String) -> String {
         """
         UPDATE \(lease) AS l SET nonce = NULL, holder = NULL, incarnation = NULL, meta = NULL, expires = clock_timestamp()
         WHERE l.grp = $1::text AND l.nonce = $2::uuid AND ($3::bigint IS NULL OR l.term = $3::bigint)
-        RETURNING \(microseconds("clock_timestamp()")), 1, (\(durably)), pg_notify(\(channel), 'r' || l.term || ':' || l.grp)
+        RETURNING \(microseconds("clock_timestamp()")), l.term, \(hurriedly),
+            (SELECT count(pg_notify(c.name, 'r' || l.term || ':' || l.grp)) FROM unnest($4::text[]) AS c(name))
+        """
+    }
+
+    // $1 group, $2 term
+    private static func tellOfRelease(lease: String, channel: String) -> String {
+        """
+        SELECT pg_notify(\(channel), 'r' || l.term || ':' || l.grp), \(hurriedly)
+        FROM \(lease) l WHERE l.grp = $1::text AND l.nonce IS NULL AND l.term = $2::bigint
         """
     }
 

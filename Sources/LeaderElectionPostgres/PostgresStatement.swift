@@ -11,9 +11,7 @@ struct PostgresStatement: Sendable {
 
     init(_ sql: String) {
         self.sql = sql
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in sql.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        name = "election_" + String(hash, radix: 36)
+        name = "election_" + sql.fingerprint
     }
 
     func with(_ parameters: PostgresParameters) -> PostgresStatement {
@@ -133,6 +131,15 @@ struct PostgresParameters: Sendable {
                 )
             }
         }
+    }
+}
+
+extension String {
+    /// A short text that is the same for the same text in every process, and another one for another text.
+    var fingerprint: String {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return String(hash, radix: 36)
     }
 }
 

@@ -6,10 +6,7 @@ internal import LeaderElection
 extension PostgresStore {
     func transfer(_ requests: [TransferRequest]) async throws -> [TransferAnswer] {
         longestLease = requests.reduce(longestLease) { max($0, $1.leaseDuration) }
-        for request in requests {
-            groups.remove(request.group)
-            freed[request.group] = nil
-        }
+        for request in requests { forget(request.group) }
         return try await inRounds(requests, of: \.group) { try await transferOnce($0) }
     }
 

@@ -10,6 +10,7 @@ actor PostgresStore {
     nonisolated let subscribers = HintSubscribers()
     nonisolated let work: PostgresLink
     nonisolated let notes: PostgresNotes
+    nonisolated let lots: PostgresLots
     private nonisolated let testChannel: SQLName
 
     private var isObservingWork = false
@@ -20,16 +21,23 @@ actor PostgresStore {
     private var warnings: Set<String> = []
     /// How long the last caller was ready to wait; what the connection for notifications goes by.
     private(set) var attemptTimeout = Duration.seconds(2)
-    private var push: PostgresPush?
+    private(set) var push: PostgresPush?
     /// The groups that were asked for here since they were last given back.
     var groups: Set<ElectionGroup> = []
     /// Those of them whose lease was given back, by the last that was heard, and when.
     var freed: [ElectionGroup: ElectionInstant] = [:]
+    /// The releases under way of which only a few were told so far.
+    var watches: [(group: ElectionGroup, watch: GrantWatch)] = []
+    /// How long those few have to take the lease before all are told.
+    var headStart = Duration.milliseconds(5)
+    /// The terms that were granted here and that the others have yet to be told of.
+    var unannounced: [ElectionGroup: Int64] = [:]
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { SerialThread.engine.asUnownedSerialExecutor() }
 
     init(_ settings: PostgresSettings) throws {
         self.settings = settings
+        lots = try PostgresLots(of: settings.channel)
         testChannel = try SQLName("election_test_\(Nonce())", what: "channel for tests")
         work = PostgresLink(PostgresOpener(settings), .statements)
         notes = PostgresNotes(settings)
@@ -46,14 +54,6 @@ actor PostgresStore {
     func renew(_ requests: [RenewRequest]) async throws -> [RenewAnswer] {
         longestLease = requests.reduce(longestLease) { max($0, $1.leaseDuration) }
         return try await inRounds(requests, of: \.group) { try await renewOnce($0) }
-    }
-
-    func release(_ requests: [ReleaseRequest]) async throws -> [ReleaseAnswer] {
-        for request in requests {
-            groups.remove(request.group)
-            freed[request.group] = nil
-        }
-        return try await inRounds(requests, of: \.group) { try await releaseOnce($0) }
     }
 
     func holders(of groups: [ElectionGroup]) async throws -> [HolderAnswer] {
@@ -136,9 +136,10 @@ actor PostgresStore {
         parameters.add(MetadataText.encode(request.candidate.metadata))
         parameters.add(request.leaseDuration.wholeMilliseconds)
         parameters.add(longestLease.wholeMilliseconds)
-        return try await run({ $0.acquireFreed }, parameters, timeout, mayBeEmpty: true) { result in
-            result.integer(0, 1).map { .granted(term: $0, leaseDuration: request.leaseDuration) }
-        }
+        let term = try await run({ $0.acquireFreed }, parameters, timeout, mayBeEmpty: true) { $0.integer(0, 1) }
+        guard let term else { return nil }
+        announceSoon(request.group, term)
+        return .granted(term: term, leaseDuration: request.leaseDuration)
     }
 
     private func tryToAcquire(_ requests: [AcquireRequest], _ timeout: Duration) async throws -> Acquisition {
@@ -228,31 +229,6 @@ actor PostgresStore {
             for row in 0..<result.rowCount {
                 guard let number = result.integer(row, 1), answers.indices.contains(Int(number) - 1) else { continue }
                 answers[Int(number) - 1] = .lost(try? result.record(row, from: 2, isDoubted: false))
-            }
-            return answers
-        }
-    }
-
-    private func releaseOnce(_ requests: [ReleaseRequest]) async throws -> [ReleaseAnswer] {
-        let timeout = requests.lazy.map(\.timeout).min() ?? attemptTimeout
-        var parameters = PostgresParameters()
-        if requests.count == 1, let request = requests.first {
-            // Somebody waits for it, and it takes the server half as long.
-            parameters.add(request.group.name)
-            parameters.add(request.nonce)
-            parameters.add(request.term)
-            return try await run({ $0.releaseOne }, parameters, timeout, mayBeEmpty: true) { result in
-                [result.rowCount == 0 ? .notHeld : .released]
-            }
-        }
-        parameters.add(texts: requests.map(\.group.name))
-        parameters.add(nonces: requests.map(\.nonce))
-        parameters.add(integers: requests.map(\.term))
-        return try await run({ $0.release }, parameters, timeout) { result in
-            var answers = requests.map { _ in ReleaseAnswer.notHeld }
-            for row in 0..<result.rowCount {
-                guard let number = result.integer(row, 1), answers.indices.contains(Int(number) - 1) else { continue }
-                answers[Int(number) - 1] = .released
             }
             return answers
         }
@@ -349,10 +325,24 @@ actor PostgresStore {
     }
 
     var groupCount: Int { groups.count }
+    var knownCandidates: Int { push?.assumeIsolated { $0.knownCandidates } ?? 0 }
 
-    /// Somebody gave a lease back, or was granted one.
-    func heard(_ group: ElectionGroup, isFree: Bool) {
-        freed[group] = isFree && groups.contains(group) ? .now : nil
+    /// Somebody gave a lease back.
+    func heardOfRelease(of group: ElectionGroup) {
+        freed[group] = groups.contains(group) ? .now : nil
+    }
+
+    /// Somebody was granted a lease.
+    func heardOfGrant(of group: ElectionGroup, term: Int64) {
+        freed[group] = nil
+        for (other, watch) in watches where other == group { watch.assumeIsolated { $0.heard(term: term) } }
+    }
+
+    /// What was heard or granted of the group is over.
+    func forget(_ group: ElectionGroup) {
+        groups.remove(group)
+        freed[group] = nil
+        unannounced[group] = nil
     }
 
     var statementCount: Int { work.assumeIsolated { $0.statementCount } }
