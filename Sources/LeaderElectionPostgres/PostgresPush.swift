@@ -282,7 +282,7 @@ actor PostgresPush {
             SELECT (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = \(Self.lockClass)
                     AND objid = \(lockKey)::oid AND objsubid = 2),
                 (SELECT count(*) FROM (SELECT 1 FROM \(settings.qualified(settings.table))
-                    WHERE expires > clock_timestamp() - interval '1 hour' LIMIT 10000) AS living)
+                    WHERE nonce IS NOT NULL AND expires > clock_timestamp() - interval '10 seconds' LIMIT 10000) AS living)
             """
         link.assumeIsolated { link in
             guard link.isOpen else { return }
