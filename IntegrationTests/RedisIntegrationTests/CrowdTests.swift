@@ -36,7 +36,7 @@ struct CrowdTests {
             #expect(try await eventually { logs.dropFirst().allSatisfy { $0.changes(of: group) == 1 } })
             // Until the server knows who listens where.
             let bucket = LeaseKeys.bucket(of: try ElectionGroup(group))
-            let lots = (0..<LeaseKeys.lots).map { keys.lot($0, bucket: bucket) }
+            let lots = (0..<HintSpread.lots).map { keys.lot($0, bucket: bucket) }
             #expect(
                 try await eventually {
                     guard user == nil else { return true }

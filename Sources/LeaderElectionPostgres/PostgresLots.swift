@@ -6,10 +6,6 @@ internal import LeaderElection
 ///
 /// Each process listens to one of them, drawn by lot. Telling all would take the processors from those whose turn it is.
 struct PostgresLots: Sendable {
-    private static let count = 16
-    /// How many processes are to hear first, on average: one may not want the lease, or may be gone.
-    private static let told = 3
-
     let all: [SQLName]
     /// The one that this process listens to.
     let own: SQLName
@@ -17,17 +13,17 @@ struct PostgresLots: Sendable {
     init(of channel: SQLName) throws {
         // A channel's own name may be as long as names can be.
         let stem = "election_lot_\(channel.name.fingerprint)_"
-        all = try (0..<Self.count).map { try SQLName("\(stem)\($0)", what: "channel of a lot") }
+        all = try (0..<HintSpread.lots).map { try SQLName("\(stem)\($0)", what: "channel of a lot") }
         own = all[Int.random(in: all.indices)]
     }
 
     /// The channels on which a few of so many processes are told first; none if they are few themselves.
     func drawn(among listeners: Int) -> [SQLName] {
         guard listeners > HintSpread.unspread else { return [] }
-        return Array(all.shuffled().prefix((Self.told * Self.count + listeners - 1) / listeners))
+        return Array(all.shuffled().prefix((HintSpread.drawn * HintSpread.lots + listeners - 1) / listeners))
     }
 
     /// About how many of so many processes listen to the same of these channels.
-    static func share(of listeners: Int) -> Int { max(1, listeners / count) }
+    static func share(of listeners: Int) -> Int { max(1, listeners / HintSpread.lots) }
 }
 #endif

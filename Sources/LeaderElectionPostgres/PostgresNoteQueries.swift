@@ -18,8 +18,7 @@ struct PostgresNoteQueries: Sendable {
         fingerprints = PostgresStatement(Self.fingerprints(note: note))
     }
 
-    /// What a crash of the server undoes is written again soon, or runs out.
-    private static let hurriedly = PostgresQueries.hurriedly
+    // Written hurriedly, all of them: what a crash of the server undoes is written again soon, or runs out.
 
     // $1 groups, $2 keys, $3 texts, $4 lifetimes in ms, $5 groups for which this is news
     //
@@ -28,7 +27,7 @@ struct PostgresNoteQueries: Sendable {
     private static func write(note: String, channel: String) -> String {
         """
         WITH hurried AS MATERIALIZED (
-            SELECT CASE WHEN cardinality($5::text[]) = 0 THEN \(hurriedly) END AS setting
+            SELECT CASE WHEN cardinality($5::text[]) = 0 THEN \(PostgresQueries.hurriedly) END AS setting
         ), input AS MATERIALIZED (
             SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS i(grp, key, note, ttl)
         ), written AS (
@@ -62,7 +61,7 @@ struct PostgresNoteQueries: Sendable {
     // $1 groups, $2 keys
     private static func remove(note: String) -> String {
         """
-        WITH hurried AS MATERIALIZED (SELECT \(hurriedly) AS setting), removed AS (
+        WITH hurried AS MATERIALIZED (SELECT \(PostgresQueries.hurriedly) AS setting), removed AS (
             DELETE FROM \(note) AS n USING (
                 SELECT e.grp, e.key FROM \(note) e
                 JOIN (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS u(grp, key)) AS i
@@ -98,7 +97,7 @@ struct PostgresNoteQueries: Sendable {
     /// Of groups to which nobody writes any more; a few at a time.
     private static func sweep(note: String) -> String {
         """
-        WITH hurried AS MATERIALIZED (SELECT \(hurriedly) AS setting), removed AS (
+        WITH hurried AS MATERIALIZED (SELECT \(PostgresQueries.hurriedly) AS setting), removed AS (
             DELETE FROM \(note) AS n USING (
                 SELECT e.grp, e.key FROM \(note) e WHERE e.expires <= clock_timestamp() LIMIT 1000 FOR UPDATE SKIP LOCKED
             ) AS over

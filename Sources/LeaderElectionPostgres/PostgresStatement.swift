@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #if Postgres
+internal import ElectionStores
 internal import LeaderElection
 
 /// A text of SQL with the values of its parameters.
@@ -136,11 +137,7 @@ struct PostgresParameters: Sendable {
 
 extension String {
     /// A short text that is the same for the same text in every process, and another one for another text.
-    var fingerprint: String {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        return String(hash, radix: 36)
-    }
+    var fingerprint: String { String(stableHash, radix: 36) }
 }
 
 extension [UInt8] {

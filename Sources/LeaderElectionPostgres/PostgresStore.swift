@@ -29,7 +29,7 @@ actor PostgresStore {
     /// The releases under way of which only a few were told so far.
     var watches: [(group: ElectionGroup, watch: GrantWatch)] = []
     /// How long those few have to take the lease before all are told.
-    var headStart = Duration.milliseconds(5)
+    var headStart = HintSpread.headStart
     /// The terms that were granted here and that the others have yet to be told of.
     var unannounced: [ElectionGroup: Int64] = [:]
 

@@ -9,8 +9,12 @@
 package enum HintSpread {
     /// Up to so many go at once without drawing lots.
     package static var unspread: Int { 8 }
-    /// How many of a larger number go at once, on average.
-    private static var drawn: Double { 3 }
+    /// How many of a larger number go at once, on average: one may not want the lease, or may be gone.
+    package static var drawn: Int { 3 }
+    /// Where the store itself can tell some before others: how many channels a crowd is divided among.
+    package static var lots: Int { 16 }
+    /// How long those have who were told first, before all are told.
+    package static var headStart: Duration { .milliseconds(5) }
     private static var longest: Duration { .milliseconds(250) }
 
     /// How long to wait before asking for a lease that was given back.
@@ -29,7 +33,7 @@ package enum HintSpread {
         settling: Duration,
         using random: inout some RandomNumberGenerator
     ) -> Duration {
-        if listeners <= unspread || Double.random(in: 0..<Double(listeners), using: &random) < drawn { return .zero }
+        if listeners <= unspread || Int.random(in: 0..<listeners, using: &random) < drawn { return .zero }
         return settling + spread(listeners, using: &random)
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #if Redis
+internal import ElectionStores
 internal import LeaderElection
 
 /// The names of the keys that one script call can reach: in a cluster all of them lie in one slot.
@@ -15,8 +16,6 @@ struct LeaseKeys: Sendable, Hashable {
     /// Where grants, releases, transfers and new notes are published.
     var channel: String { base + "changes" }
 
-    /// How many channels the candidates of a group are divided among, so that a few of them can be told of a release first.
-    static let lots = 16
     /// How many kinds of groups have such channels of their own.
     static let buckets = 256
 
@@ -42,8 +41,7 @@ struct LeaseKeys: Sendable, Hashable {
 
     /// Which of so many parts a group belongs to; the same in every process, for ever.
     static func part(of group: ElectionGroup, among count: Int) -> Int {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in group.name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+        let hash = group.name.stableHash
         return Int((hash ^ hash >> 32) % UInt64(count))
     }
 

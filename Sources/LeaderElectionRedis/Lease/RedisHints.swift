@@ -16,7 +16,7 @@ final class RedisHints: Sendable {
     private let stores: [RedisLeaseStore]
     private let shared: RedisLeaseStore.Shared
     private let state: Mutex<State>
-    private let lot = Int.random(in: 0..<LeaseKeys.lots)
+    private let lot = Int.random(in: 0..<HintSpread.lots)
 
     init(stores: [RedisLeaseStore], shared: RedisLeaseStore.Shared) {
         self.stores = stores

@@ -212,14 +212,11 @@ final class RedisLeaseStore: Sendable {
         return answers
     }
 
-    /// How long those have who were told first of a release.
-    private static let patienceWithFew = Duration.milliseconds(5)
-
     /// Tells everybody of a release that only few were told of, if none of these wants the lease, or is awake to take it.
     ///
     /// Should this process end before that, the others look when the lease would have ended, as after a crash.
     private func announceLater(_ request: ReleaseRequest, _ prepared: Prepared, until deadline: ElectionInstant) async {
-        try? await Task.sleep(for: Self.patienceWithFew)
+        try? await Task.sleep(for: HintSpread.headStart)
         let term = request.term
         _ = try? await call(
             LeaseScripts.announce,

@@ -26,9 +26,9 @@ extension LeaseScripts {
         local function candidates(name)
           local bucket, channels, counts, total = 0, {}, {}, 0
           for at = 1, #name do bucket = (bucket * 33 + string.byte(name, at)) % \(LeaseKeys.buckets) end
-          for lot = 1, \(LeaseKeys.lots) do channels[lot] = ARGV[3] .. ':' .. bucket .. '.' .. (lot - 1) end
+          for lot = 1, \(HintSpread.lots) do channels[lot] = ARGV[3] .. ':' .. bucket .. '.' .. (lot - 1) end
           local numbers = redis.pcall('PUBSUB', counting, unpack(channels))
-          for lot = 1, \(LeaseKeys.lots) do
+          for lot = 1, \(HintSpread.lots) do
             counts[lot] = not numbers.err and tonumber(numbers[2 * lot]) or 0
             total = total + counts[lot]
           end
@@ -45,10 +45,10 @@ extension LeaseScripts {
               local channels, counts, total = candidates(change.name)
               local isCrowd = total > \(HintSpread.unspread)
               if mayTellFew and #changes == 1 and total > 0 and (isCrowd or listeners > 2 * total + 8) then
-                local told, first = 0, micros % \(LeaseKeys.lots)
-                for offset = 0, \(LeaseKeys.lots - 1) do
-                  local lot = (first + offset) % \(LeaseKeys.lots) + 1
-                  if counts[lot] > 0 and not (isCrowd and told >= 3) then
+                local told, first = 0, micros % \(HintSpread.lots)
+                for offset = 0, \(HintSpread.lots - 1) do
+                  local lot = (first + offset) % \(HintSpread.lots) + 1
+                  if counts[lot] > 0 and not (isCrowd and told >= \(HintSpread.drawn)) then
                     say(channels[lot], isCrowd and counts[lot] or total, {line .. ' ' .. change.name})
                     told = told + counts[lot]
                   end

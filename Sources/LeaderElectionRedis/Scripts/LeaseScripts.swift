@@ -91,7 +91,7 @@ enum LeaseScripts {
           end
           if not isEmptied then return false end
           if ARGV[2] == '' then return true end
-          local count = redis.pcall('PUBSUB', ARGV[2] == 'SPUBLISH' and 'SHARDNUMSUB' or 'NUMSUB', ARGV[3])
+          local count = redis.pcall('PUBSUB', counting, ARGV[3])
           return count.err ~= nil or count[2] > tonumber(ARGV[9])
         end
         local function wait()
