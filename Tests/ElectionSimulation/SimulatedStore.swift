@@ -33,7 +33,7 @@ package final class SimulatedStore: Sendable {
     package let groups: [ElectionGroup]
     private let recorder: Recorder
     private let isDown = Mutex(false)
-    private let transferred = Mutex<Set<Int64>>([])
+    private let transferred = Mutex<(begun: Set<Int64>, ended: Set<Int64>)>(([], []))
 
     package init(clock: SimulationClock, groups: [ElectionGroup], recorder: Recorder) {
         self.clock = clock
@@ -56,7 +56,10 @@ package final class SimulatedStore: Sendable {
     }
 
     /// Whether a leader handed its lease over to begin this term, as it may in calm weather, too.
-    package func wasTransferred(_ term: Int64) -> Bool { transferred.withLock { $0.contains(term) } }
+    package func wasTransferred(_ term: Int64) -> Bool { transferred.withLock { $0.begun.contains(term) } }
+
+    /// Whether a leader ended this term by handing its lease over.
+    package func wasHandedOver(_ term: Int64) -> Bool { transferred.withLock { $0.ended.contains(term) } }
 
     package func index(of group: ElectionGroup) -> Int { groups.firstIndex(of: group) ?? 0 }
 
@@ -181,7 +184,10 @@ extension SimulatedStore {
         let holder = holder(of: request.group)
         let answer = store.transfer(request)
         if case .transferred(let term) = answer {
-            if let term { transferred.withLock { _ = $0.insert(term) } }
+            transferred.withLock { transferred in
+                if let term { transferred.begun.insert(term) }
+                transferred.ended.insert(request.term)
+            }
             recorder.check { checker in
                 checker.recordChanged(
                     by: .release,
