@@ -50,24 +50,25 @@ struct Worker {
 
     private func run(on provider: some ElectionProvider) async throws {
         let clock = SystemClock()
-        let host = Host(expected: groups * candidates)
+        let host = Host(expected: groups == 1 ? candidates : groups)
+        func candidate(of group: Int) throws -> ElectionService {
+            var configuration = ElectionConfiguration(leaseDuration: lease)
+            configuration.isListed = isListed
+            return try ElectionService("\(prefix)\(group)", provider: provider, configuration: configuration)
+        }
         try await withThrowingDiscardingTaskGroup { tasks in
-            func join(_ group: Int) throws {
-                var configuration = ElectionConfiguration(leaseDuration: lease)
-                configuration.isListed = isListed
-                let election = try ElectionService(
-                    "\(prefix)\(group)",
-                    provider: provider,
-                    configuration: configuration
-                )
-                // Renewals of the first group only: they count the rounds of all.
-                tasks.addTask { [isFirst = group == 0, isAlone = groups == 1] in
-                    try await host.run(election, tellsRenewals: isFirst, tellsTerms: isAlone)
-                }
+            func join() throws {
+                let election = try candidate(of: 0)
+                tasks.addTask { try await host.run(election) }
             }
-            for group in 0..<groups { for _ in 0..<candidates { try join(group) } }
+            if groups == 1 {
+                for _ in 0..<candidates { try join() }
+            } else {
+                let elections = try (0..<groups).map { try candidate(of: $0) }
+                tasks.addTask { try await host.run(all: elections) }
+            }
             for await line in linesFromParent() {
-                if line == "join" { try join(0) }
+                if line == "join" { try join() }
                 guard line == "stop", let old = host.leader, old.isLeader else { continue }
                 let instant = clock.now
                 old.stop()
@@ -87,7 +88,8 @@ private final class Host: Sendable {
 
     var leader: ElectionService? { state.withLock { $0.leader } }
 
-    func run(_ election: ElectionService, tellsRenewals: Bool, tellsTerms: Bool) async throws {
+    /// One candidate of the only group.
+    func run(_ election: ElectionService) async throws {
         // Before the service runs, so that nothing is missed.
         var events = election.events.makeAsyncIterator()
         async let service: Void = election.run()
@@ -96,20 +98,42 @@ private final class Host: Sendable {
             switch event.kind {
             case .acquired:
                 state.withLock { $0.leader = election }
-                if tellsTerms { printLine("acquired \(event.instant.nanoseconds)") }
-            case .renewed: if tellsRenewals { printLine("renewed \(event.validUntil?.nanoseconds ?? 0)") }
-            case .lost: if !tellsTerms { printLine("lost") }
+                printLine("acquired \(event.instant.nanoseconds)")
+            case .renewed: printLine("renewed \(event.validUntil?.nanoseconds ?? 0)")
             default: break
             }
             if !isSettled, event.leader != nil {
                 isSettled = true
-                let settled = state.withLock {
-                    $0.settled += 1
-                    return $0.settled
-                }
-                if settled == expected { printLine("ready") }
+                settle()
             }
         }
         try await service
+    }
+
+    /// One candidate of each of many groups, and one reader for all of them.
+    func run(all elections: [ElectionService]) async throws {
+        var events = ElectionEvents(of: elections).makeAsyncIterator()
+        try await withThrowingDiscardingTaskGroup { tasks in
+            for election in elections { tasks.addTask { try await election.run() } }
+            var unsettled = Set(elections.map(\.group))
+            while let event = await events.next(isolation: nil) {
+                switch event.kind {
+                // Renewals of the first group only: they count the rounds of all.
+                case .renewed where event.group == elections.first?.group:
+                    printLine("renewed \(event.validUntil?.nanoseconds ?? 0)")
+                case .lost: printLine("lost")
+                default: break
+                }
+                if !unsettled.isEmpty, event.leader != nil, unsettled.remove(event.group) != nil { settle() }
+            }
+        }
+    }
+
+    private func settle() {
+        let settled = state.withLock {
+            $0.settled += 1
+            return $0.settled
+        }
+        if settled == expected { printLine("ready") }
     }
 }
