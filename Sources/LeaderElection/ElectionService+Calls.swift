@@ -173,6 +173,8 @@ extension ElectionService {
         until: ElectionInstant? = nil
     ) {
         observed(
+            phase,
+            at: instant,
             ElectionOperation(
                 group: group,
                 kind: kind,

@@ -99,12 +99,13 @@ extension ElectionService {
 
     func moveInDirectory(at moment: Moment) {
         tellWhetherEligible(at: moment.now)
-        let position: DirectoryMachine.Position =
-            if let term = machine.term { .leading(term: term) } else if let nonce = machine.waitingNonce {
-                .waiting(nonce)
-            } else { .away }
+        let position = inPlace(&machine) { machine -> DirectoryMachine.Position in
+            if let term = machine.term { return .leading(term: term) }
+            return machine.waitingNonce.map { .waiting($0) } ?? .away
+        }
         // Nothing is new to a leader that goes on: this is the way of every renewal.
-        if case .leading = position, directory?.position == position { return }
+        if case .leading = position, told.position == position { return }
+        told.position = position
         perform(directory?.moved(to: position, at: moment) ?? [])
         if machine.leader != nil { directory?.sawLeader(at: moment.now) }
         rearmDirectory()
@@ -118,8 +119,11 @@ extension ElectionService {
 
     /// Whoever stands down, from now on or no longer, says so without being asked.
     private func tellWhetherEligible(at now: ElectionInstant) {
-        let isEligible = machine.isEligible(at: now)
-        perform(directory?.changed(isEligible: isEligible, health: fitness?.score, at: now) ?? [])
+        let isEligible = inPlace(&machine) { $0.isEligible(at: now) }
+        let health = fitness?.score
+        guard isEligible != told.isEligible || health != told.health else { return }
+        (told.isEligible, told.health) = (isEligible, health)
+        perform(directory?.changed(isEligible: isEligible, health: health, at: now) ?? [])
     }
 
     func noted() {

@@ -48,6 +48,8 @@ public actor ElectionService {
     private var resigning: [WorkSignal] = []
     /// Nil if the store has no place for candidates, or this one is not to be listed.
     var directory: DirectoryMachine?
+    /// What the directory was told last: to ask it is to copy it, and every renewal would.
+    var told: (position: DirectoryMachine.Position, isEligible: Bool, health: Double?) = (.away, true, nil)
     var directoryTimer: (deadline: ElectionInstant, timer: any ElectionTimer)?
     var preparations: CallLane<Nonce, Bool>?
     var transferring: [Nonce: CheckedContinuation<Void, any Error>] = [:]
@@ -270,7 +272,7 @@ public actor ElectionService {
     /// Gives one event to the machine and does what it says.
     func handle(_ event: (inout ElectionStateMachine, Moment) -> [ElectionAction]) {
         let moment = Moment(now: clock.now, wallNanoseconds: clock.wallNanoseconds)
-        if let term = machine.term, cell.term != term {
+        if let term = inPlace(&machine, { $0.term }), cell.term != term {
             let leadershipEnd: ElectionReason = moment.now < machine.deadline ? .clockJumped : .expired
             perform(machine.claimEnded(leadershipEnd, at: moment))
         }
@@ -280,7 +282,7 @@ public actor ElectionService {
             for signal in resigning { signal.fire() }
             resigning = []
         }
-        if directory != nil { moveInDirectory(at: moment) }
+        moveInDirectory(at: moment)
     }
 
     private func hinted(_ hint: ProviderHint) {
@@ -308,13 +310,13 @@ public actor ElectionService {
     }
 
     private func rearm() {
-        guard let wakeup = machine.wakeup else {
+        guard let wakeup = inPlace(&machine, { $0.wakeup }) else {
             timer?.timer.cancel()
             timer = nil
             return
         }
-        // A timer that fires too early costs one look; setting it anew for every renewal would cost more.
-        if let timer, timer.deadline <= wakeup { return }
+        // Also if it would fire too early: a look in vain costs more than setting it anew.
+        if timer?.deadline == wakeup { return }
         timer?.timer.cancel()
         // A service that has stopped may still owe the store a release: it stays until that is done.
         let debtor = machine.isStopped ? self : nil

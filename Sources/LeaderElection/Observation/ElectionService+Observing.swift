@@ -19,10 +19,16 @@ extension ElectionService {
         board.health.read(at: clock.now, leader: board.state.leader, candidate: candidate)
     }
 
-    /// A step of a call to the store.
-    func observed(_ operation: ElectionOperation) {
+    /// A step of a call to the store; made into an operation only if somebody looks.
+    func observed(
+        _ phase: ElectionOperation.Phase,
+        at instant: ElectionInstant,
+        _ operation: @autoclosure () -> ElectionOperation
+    ) {
+        board.health.saw(phase, at: instant)
+        guard audit != nil || !board.witnesses.isEmpty else { return }
+        let operation = operation()
         audit?(operation)
-        board.health.saw(operation.phase, at: operation.instant)
         board.witnesses.tell(.operation(operation))
     }
 }

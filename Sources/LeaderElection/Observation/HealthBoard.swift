@@ -83,6 +83,8 @@ final class HealthBoard: Sendable {
     }
 
     func saw(_ kind: ElectionEvent.Kind, error: ElectionError?, until: ElectionInstant?, at instant: ElectionInstant) {
+        // By far the most frequent one, and nothing to it.
+        if kind == .renewed { return }
         contents.withLock { contents in
             switch kind {
             case .ready: contents.started = instant

@@ -27,7 +27,8 @@ package actor CallLane<Request: Sendable, Answer: Sendable> {
         let deliver: Delivery
     }
 
-    private var waiting: [Entry] = []
+    /// A slice, so that the first batch of ten thousand is taken without moving the others.
+    private var waiting: ArraySlice<Entry> = []
     private var timeout = Duration.seconds(1)
     private var isFlushScheduled = false
     private var callsUnderWay: Set<UInt64> = []
@@ -86,8 +87,8 @@ package actor CallLane<Request: Sendable, Answer: Sendable> {
             callsUnderWay.isEmpty
                 || (waiting.count >= maximumBatch && callsUnderWay.count < Self.maximumCallsUnderWay)
         {
-            let batch = Array(waiting.prefix(maximumBatch))
-            waiting.removeFirst(batch.count)
+            let batch = waiting.prefix(maximumBatch)
+            waiting = waiting.dropFirst(maximumBatch)
             guard abandonedCalls < Self.maximumAbandonedCalls else {
                 let error = ElectionError(
                     .timedOut,
@@ -112,7 +113,7 @@ package actor CallLane<Request: Sendable, Answer: Sendable> {
         for entry in expired { entry.deliver(unknown(error)) }
     }
 
-    private func send(_ batch: [Entry]) {
+    private func send(_ batch: ArraySlice<Entry>) {
         lastCall += 1
         let id = lastCall
         callsUnderWay.insert(id)

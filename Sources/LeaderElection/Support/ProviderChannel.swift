@@ -69,9 +69,13 @@ package actor ProviderChannel {
     /// Leases may vary a little in length from one renewal to the next, and with them the interval: whoever kept a rhythm
     /// for each would change between them out of step, and renew far sooner than it has to.
     package func nextBeat(interval: Duration, after now: ElectionInstant) -> ElectionInstant {
-        beats.removeAll { $0 <= now }
-        let shared = beats.filter { $0 >= now + interval / 2 && $0 <= now + interval }.max()
-        if let shared { return shared }
+        if beats.contains(where: { $0 <= now }) { beats.removeAll { $0 <= now } }
+        // Every renewal asks twice: no array for it.
+        let latest = now + interval
+        let earliest = ElectionInstant(nanoseconds: now.nanoseconds + (latest.nanoseconds - now.nanoseconds) / 2)
+        var shared = ElectionInstant.distantPast
+        for beat in beats where beat >= earliest && beat <= latest { shared = max(shared, beat) }
+        if shared > .distantPast { return shared }
         // Up to a tenth early, so that processes that started together drift apart.
         let beat = now + interval * Double.random(in: 0.9...1, using: &random)
         beats.append(beat)

@@ -166,7 +166,6 @@ extension SerialThread {
             /// The deadline that the waker is set to; it may belong to a timer that was cancelled since.
             var armed: ElectionInstant?
             var isStopped = false
-            var thread: UInt?
         }
 
         private let state = Mutex(State())
@@ -176,10 +175,12 @@ extension SerialThread {
         /// The mutex sees to that already, but where it is contended it is taken inside the kernel, and a race detector
         /// that looks at user space alone, ours in CI or one of whoever uses this package, would report a race.
         private let handedOver = Atomic<UInt64>(0)
+        /// Whether something was handed over that comes before the rest of the turn.
+        private let isUrgent = Atomic(false)
+        /// The thread that runs; zero before it does.
+        private let thread = Atomic<UInt>(0)
 
-        var isCurrent: Bool {
-            state.withLock { $0.thread == Self.currentThread }
-        }
+        var isCurrent: Bool { thread.load(ordering: .relaxed) == Self.currentThread }
 
         private static var currentThread: UInt {
             #if os(Linux)
@@ -193,6 +194,7 @@ extension SerialThread {
             handedOver.add(1, ordering: .releasing)
             let wasAsleep = state.withLock { state in
                 state[keyPath: queue].append(work)
+                if !state.urgent.isEmpty { isUrgent.store(true, ordering: .releasing) }
                 defer { state.isAsleep = false }
                 return state.isAsleep
             }
@@ -253,21 +255,23 @@ extension SerialThread {
         }
 
         func run() {
-            state.withLock { $0.thread = Self.currentThread }
+            thread.store(Self.currentThread, ordering: .relaxed)
+            // The last one first, and let go of as soon as it has run, so that the next one finds its memory warm.
             var turn: [Work] = []
-            var position = 0
             while true {
-                switch nextStep(isTurnOver: position == turn.count) {
+                if !isUrgent.load(ordering: .acquiring), let item = turn.popLast() {
+                    _ = handedOver.load(ordering: .acquiring)
+                    item.run()
+                    continue
+                }
+                switch nextStep(isTurnOver: turn.isEmpty) {
                 case .urgent(let work): for item in work { item.run() }
-                case .nextInTurn:
-                    position += 1
-                    turn[position - 1].run()
+                case .nextInTurn: break
                 case .turn(let work):
                     turn = work
-                    position = 0
+                    turn.reverse()
                 case .sleep(let deadline, let watches):
                     turn = []
-                    position = 0
                     sleep(until: deadline, watches)
                 case .end:
                     waker.close()
@@ -291,6 +295,7 @@ extension SerialThread {
             let now = isTurnOver ? ElectionInstant.now : .distantPast
             defer { _ = handedOver.load(ordering: .acquiring) }
             return state.withLock { state in
+                isUrgent.store(false, ordering: .relaxed)
                 if !state.urgent.isEmpty {
                     defer { state.urgent = [] }
                     return .urgent(state.urgent)
