@@ -58,6 +58,36 @@ struct ConformanceSuiteTests {
         #expect(useless == [])
     }
 
+    /// A store whose answers get lost: those of each provider as the rule says.
+    private func fixture(losing occasion: FaultRule.Occasion) -> ProviderConformance {
+        let clock = ManualClock()
+        let store = InMemoryElectionStore(clock: clock)
+        let rule = FaultRule(.dropAfterApplying, when: occasion)
+        return ProviderConformance(
+            makeProvider: {
+                FaultyProvider(wrapping: InMemoryElectionProvider(store: store), clock: clock, rules: [rule])
+            },
+            passTime: { clock.advance(by: $0) }
+        )
+    }
+
+    @Test(
+        "an answer that is lost once breaks no promise",
+        arguments: ProviderConformance.cases(for: .expiry).filter { $0.requires == .expiry },
+        [[true], [false, true], [false, false, true]]
+    )
+    func toleratesLostAnswers(_ conformanceCase: ProviderConformance.Case, losses: [Bool]) async throws {
+        try await conformanceCase.run(fixture(losing: .sequence(losses)))
+    }
+
+    @Test(
+        "a store whose answers never come is a defect",
+        arguments: ProviderConformance.cases(for: .expiry).filter { $0.requires == .expiry }
+    )
+    func refusesSilence(_ conformanceCase: ProviderConformance.Case) async {
+        await #expect(throws: ConformanceFailure.self) { try await conformanceCase.run(fixture(losing: .always)) }
+    }
+
     @Test("every case has a name of its own")
     func distinctNames() {
         let names = ProviderConformance.cases.map(\.description)

@@ -124,6 +124,9 @@ extension ProviderConformance {
 
         /// Tries the promise on fresh groups and providers.
         ///
+        /// An outcome that is unknown is asked for anew, as the engine does it, but not more than twice: a server that
+        /// stalls for a moment breaks no promise.
+        ///
         /// - Throws: ``ConformanceFailure`` when the promise is broken, also when the fixture lacks what the case needs;
         ///   what the provider throws where it must not.
         public func run(_ fixture: ProviderConformance) async throws {
