@@ -6,6 +6,8 @@ package enum DirectoryEvent: Hashable, Sendable {
     case closedAfterWriting(String)
     /// Bytes of a file changed; with ``DirectoryInterest/touched`` also: its times or rights were set.
     case modified(String)
+    /// Bytes of a file changed that is listened to itself; see ``DirectoryWatcher/listen(to:)``.
+    case fileModified(Int32)
     /// A name appeared, or now stands for another file.
     case createdOrMovedIn(String)
     /// A name disappeared, or its file was replaced by a rename from elsewhere.

@@ -74,6 +74,24 @@ package final class DirectoryWatcher: Sendable {
         #endif
     }
 
+    /// Also tells when bytes of this file change, whatever the directory's watch is interested in.
+    ///
+    /// - Returns: what ``DirectoryEvent/fileModified(_:)`` names the file by; nil if the watcher has ended.
+    package func listen(to path: String) throws(FileError) -> Int32? {
+        #if os(Linux)
+        try core.listen(to: path)
+        #else
+        nil
+        #endif
+    }
+
+    /// Ends ``listen(to:)``; what is under way may still arrive.
+    package func stopListening(_ file: Int32) {
+        #if os(Linux)
+        core.stopListening(file)
+        #endif
+    }
+
     /// Has `idle` called soon.
     package func nudge() {
         #if os(Linux)
@@ -91,6 +109,8 @@ extension DirectoryWatcher {
         private let events: Int32
         private let wake: Int32
         private let state = Mutex((isOpen: true, mustEnd: false))
+        /// The watch on the directory; others are on files.
+        private let directory = Atomic<Int32>(-1)
 
         init(
             idle: @escaping @Sendable (Bool) -> Int32,
@@ -113,7 +133,23 @@ extension DirectoryWatcher {
             if interest.contains(.createdOrMovedIn) { mask |= IN_CREATE | IN_MOVED_TO }
             if interest.contains(.deletedOrMovedAway) { mask |= IN_DELETE | IN_MOVED_FROM }
             if interest.contains(.touched) { mask |= IN_ATTRIB }
-            try systemCall("inotify_add_watch", directory) { inotify_add_watch(events, directory, UInt32(mask)) }
+            let watch = try systemCall("inotify_add_watch", directory) {
+                inotify_add_watch(events, directory, UInt32(mask))
+            }
+            self.directory.store(watch, ordering: .relaxed)
+        }
+
+        func listen(to path: String) throws(FileError) -> Int32? {
+            try state.withLock { state throws(FileError) in
+                guard state.isOpen else { return nil }
+                return try systemCall("inotify_add_watch", path) {
+                    inotify_add_watch(events, path, UInt32(IN_MODIFY | IN_DONT_FOLLOW))
+                }
+            }
+        }
+
+        func stopListening(_ file: Int32) {
+            state.withLock { if $0.isOpen { _ = inotify_rm_watch(events, file) } }
         }
 
         func start() throws(FileError) {
@@ -188,6 +224,7 @@ extension DirectoryWatcher {
             bytes.withUnsafeBytes { bytes in
                 var offset = 0
                 while offset + 16 <= bytes.count {
+                    let watch = bytes.loadUnaligned(fromByteOffset: offset, as: Int32.self)
                     let mask = bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self)
                     let length = Int(bytes.loadUnaligned(fromByteOffset: offset + 12, as: UInt32.self))
                     let name = bytes[(offset + 16)..<(offset + 16 + length)].prefix { $0 != 0 }
@@ -195,6 +232,8 @@ extension DirectoryWatcher {
                     func has(_ flags: Int32) -> Bool { mask & UInt32(flags) != 0 }
                     if has(IN_Q_OVERFLOW) {
                         receive(.overflow)
+                    } else if watch != directory.load(ordering: .relaxed) {
+                        if has(IN_MODIFY) { receive(.fileModified(watch)) }
                     } else if has(IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED) {
                         return false
                     } else {

@@ -124,7 +124,8 @@ package final class FileLock: Sendable {
         }
     }
 
-    /// Makes the watchers of the directory receive ``DirectoryEvent/modified(_:)``, once the lock is armed.
+    /// Makes the watchers of the directory receive ``DirectoryEvent/modified(_:)``, and those who listen to the file
+    /// itself ``DirectoryEvent/fileModified(_:)``, once the lock is armed.
     package func wakeWatchers() {
         state.withLock { state in
             guard state.sentinel >= 0 else { return }
@@ -139,6 +140,18 @@ package final class FileLock: Sendable {
         guard descriptor >= 0 else { return false }
         let held = try FileIdentity(descriptor: descriptor, path: path)
         return held.isSameLinkedFile(as: try FileIdentity(path: path))
+    }
+
+    /// Whether somebody has a ``FileSeat`` at this file.
+    package var hasListeners: Bool {
+        state.withLock { $0.descriptor >= 0 && FileSeat.isAnyTaken(at: $0.descriptor) }
+    }
+
+    /// Unlocks, and wakes nobody yet; follow it up with ``release()``.
+    package func unlock() {
+        state.withLock { state in
+            if state.descriptor >= 0 { _ = flock(state.descriptor, LOCK_UN) }
+        }
     }
 
     /// Unlocks, then wakes the watchers; does nothing the second time.

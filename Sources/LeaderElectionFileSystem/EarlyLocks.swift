@@ -87,20 +87,24 @@ final class EarlyLocks: Sendable {
     ///
     /// - Parameter waitForHeir: looks, when it has ended, how long to keep off, because the holder has put the group
     ///   aside for somebody who asks with none of these nonces.
+    /// - Returns: whether it will; not if nobody wants hints.
     func want(
         _ request: AcquireRequest,
         lockPath: String,
         waitForHeir: @escaping @Sendable ([Nonce]) -> Duration?
-    ) {
+    ) -> Bool {
         state.withLock { state in
-            guard state.isOpen else { return }
+            guard state.isOpen else { return false }
             var wanted = state.wanted[request.group] ?? Wanted(lockPath: lockPath, waitForHeir: waitForHeir)
             wanted.nonces[request.candidate.incarnation] = request.nonce
             state.wanted[request.group] = wanted
+            return true
         }
     }
 
-    /// The lock is ours, or the group is not campaigned for.
+    func wants(_ group: ElectionGroup) -> Bool { state.withLock { $0.wanted[group] != nil } }
+
+    /// The lock is ours.
     func settle(_ group: ElectionGroup) {
         state.withLock { state in
             state.wanted[group] = nil

@@ -116,6 +116,8 @@ public final class FileSystemElectionProvider: ElectionProvider, PushingProvider
     }
 
     /// Frees each lock at once; nothing is waited for, not even a full disk.
+    ///
+    /// Of many who wait for a single one two hear of it first, and the others 5 ms later.
     public func release(_ requests: [ReleaseRequest]) async throws -> [ReleaseAnswer] {
         await store.release(requests)
     }

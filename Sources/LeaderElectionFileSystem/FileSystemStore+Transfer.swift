@@ -13,7 +13,8 @@ extension FileSystemStore {
                     if isIntact { try reserve(request, under: lease.lock) }
                     return isIntact
                 }
-                free(request.group, lease, isIntact: isIntact)
+                // The heir may not be among those who would hear first.
+                free(request.group, lease, isIntact: isIntact, hasHeadStart: false)
                 return isIntact ? .transferred(term: nil) : .notHeld
             } failing: {
                 // The lock is ours still, and the lease with it.

@@ -94,17 +94,27 @@ actor FileSystemStore {
         requests.map { request in
             guard let lease = lease(of: request.group, request.nonce, term: request.term) else { return .notHeld }
             let isIntact = (try? lease.lock.isIntact()) ?? false
-            free(request.group, lease, isIntact: isIntact)
+            // Of many groups that end at once, each may have others waiting: they are all told at once.
+            free(request.group, lease, isIntact: isIntact, hasHeadStart: requests.count == 1)
             return isIntact ? .released : .notHeld
         }
     }
 
     /// Ends a lease of this process.
-    func free(_ group: ElectionGroup, _ lease: HeldLease, isIntact: Bool) {
+    ///
+    /// - Parameter hasHeadStart: those who sit at the lock file are woken first, and all others a little later.
+    func free(_ group: ElectionGroup, _ lease: HeldLease, isIntact: Bool, hasHeadStart: Bool) {
         held.withLock { $0[group] = nil }
+        let lock = lease.lock
         // Kept open until the lock is free: closing it wakes the watchers, and they are to wake once.
         let file = isIntact ? markReleased(group, lease) : nil
-        withExtendedLifetime(file) { lease.lock.release() }
+        guard isIntact, hasHeadStart, lock.hasListeners else {
+            return withExtendedLifetime(file) { lock.release() }
+        }
+        lock.unlock()
+        lock.wakeWatchers()
+        // Should this process end before, the kernel does it.
+        _ = thread.schedule(at: .now + HintSpread.headStart) { withExtendedLifetime(file) { lock.release() } }
     }
 
     func holders(of groups: [ElectionGroup]) throws(ElectionError) -> [HolderAnswer] {
@@ -174,7 +184,9 @@ actor FileSystemStore {
         case .probed:
             return .deferred(retryAfter: .milliseconds(2), reason: "somebody is looking at the lock")
         case .held:
-            early.want(request, lockPath: path) { [weak directory] in directory?.waitForHeir(of: group, unless: $0) }
+            directory.hints.waitForEnd(request, lockPath: path) { [weak directory] in
+                directory?.waitForHeir(of: group, unless: $0)
+            }
             waits[group] = nil
             if let record = try readState(group)?.record, !record.isReleased {
                 transits[group] = nil
@@ -276,7 +288,7 @@ actor FileSystemStore {
         }
         held.withLock { $0[request.group] = HeldLease(lock: lock, nonce: request.nonce, term: record.term) }
         if last?.record.isReleased == true { directory.forgetReservation(of: request.group) }
-        directory.hints.earlyLocks.settle(request.group)
+        directory.hints.settle(request.group)
         if let file { directory.hints.tellOfTerm(in: file) }
         return .granted(term: record.term, leaseDuration: request.leaseDuration)
     }

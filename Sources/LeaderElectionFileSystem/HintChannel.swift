@@ -18,6 +18,7 @@ final class HintChannel: Sendable {
 
     private let state = Mutex(State())
     let earlyLocks = EarlyLocks()
+    private let seats = Seats()
 
     func subscribe(_ receive: @escaping Receiver) -> Subscription {
         let id = state.withLock { state in
@@ -37,20 +38,25 @@ final class HintChannel: Sendable {
             defer { state.watcher = nil }
             return state.watcher
         }
-        ended?.cancel()
+        guard let ended else { return }
+        seats.leaveAll()
+        ended.cancel()
     }
 
     /// Sets up the watch if it is wanted and missing, or looks at a directory that is not there any more.
     ///
     /// A watch that comes late tells everybody to look again.
     func ensureWatching(_ directory: String, _ identity: FileIdentity) throws(FileError) {
-        let isWanted = state.withLock { state in
+        let (isWanted, isReplaced) = state.withLock { state in
+            var isReplaced = false
             if let watcher = state.watcher, !watcher.identity.isSameLinkedFile(as: identity) {
                 state.watcher = nil
                 state.hasGap = true
+                isReplaced = true
             }
-            return state.watcher == nil && !state.receivers.isEmpty
+            return (state.watcher == nil && !state.receivers.isEmpty, isReplaced)
         }
+        if isReplaced { seats.leaveAll() }
         guard isWanted else { return }
         let watcher: DirectoryWatcher
         do {
@@ -78,15 +84,39 @@ final class HintChannel: Sendable {
         state.withLock { $0.hasGap = true }
     }
 
+    /// Somebody else has the lock of the group: hears, early if it can, when it ends; see ``EarlyLocks``.
+    func waitForEnd(
+        _ request: AcquireRequest,
+        lockPath: String,
+        waitForHeir: @escaping @Sendable ([Nonce]) -> Duration?
+    ) {
+        guard earlyLocks.want(request, lockPath: lockPath, waitForHeir: waitForHeir),
+            let watcher = state.withLock({ $0.watcher })
+        else { return }
+        seats.take(request.group, lockPath: lockPath, watcher)
+        // Ended meanwhile: it would not hear.
+        if state.withLock({ $0.watcher !== watcher }) { seats.leave(request.group) }
+    }
+
+    /// The lock is ours.
+    func settle(_ group: ElectionGroup) {
+        earlyLocks.settle(group)
+        seats.leave(group)
+    }
+
+    private func lockEnded(_ group: ElectionGroup) {
+        if earlyLocks.lockEnded(group) { send(.changed(group)) }
+        if !earlyLocks.wants(group) { seats.leave(group) }
+    }
+
     private func handle(_ event: DirectoryEvent) {
         switch event {
+        case .fileModified(let listener):
+            // Who gives the lock back writes to it before it is closed.
+            if let group = seats.group(listener) { lockEnded(group) }
         case .closedAfterWriting(let name):
             // A lock has ended. State files are closed after writing as well, and do not count.
-            if let group = GroupFileName.group(ofFile: name, suffix: GroupFileName.lockSuffix),
-                earlyLocks.lockEnded(group)
-            {
-                send(.changed(group))
-            }
+            if let group = GroupFileName.group(ofFile: name, suffix: GroupFileName.lockSuffix) { lockEnded(group) }
         case .deletedOrMovedAway(let name):
             // The file that a lock was on is gone.
             if let group = GroupFileName.group(ofFile: name, suffix: GroupFileName.lockSuffix) { send(.changed(group)) }
@@ -102,6 +132,7 @@ final class HintChannel: Sendable {
         case .overflow: send(.resync)
         case .directoryGone:
             earlyLocks.reset()
+            seats.leaveAll()
             state.withLock { state in
                 state.watcher = nil
                 state.hasGap = true

@@ -67,6 +67,8 @@ extension SQLiteLeaseStore {
                 $0.isDirectoryGone = true
             }
         case .overflow: note { $0.mustResync = true }
+        // No file is listened to.
+        case .fileModified: break
         }
     }
 

@@ -41,7 +41,7 @@ final class SettingsWatch: Sendable {
                 switch event {
                 case .closedAfterWriting(let seen), .createdOrMovedIn(let seen), .modified(let seen):
                     guard seen == name || seen.hasPrefix("..") else { return }
-                case .deletedOrMovedAway: return
+                case .deletedOrMovedAway, .fileModified: return
                 case .overflow: break
                 case .directoryGone: return ended()
                 }
