@@ -39,7 +39,7 @@ final class Fleet {
 
     deinit { end() }
 
-    /// Starts one more process with so many candidates of each group.
+    /// Starts one more process with so many candidates, or with one for each of many groups.
     @discardableResult
     func start(candidates: Int = 1) throws -> Int {
         lastWorker += 1

@@ -34,8 +34,7 @@ struct Options {
     var memoryHandOvers: Int { isQuick ? 100 : 1000 }
     var storeHandOvers: Int { isQuick ? 20 : 100 }
     var crashes: Int { isQuick ? 5 : 30 }
-    var waiting: [Int] { waitingOnly }
-    var waitingOnly = [2, 20, 100]
+    let waiting = [2, 20, 100]
     var manyGroups: Int { 10_000 }
     /// Each of them takes a lease.
     var serverCrashes: Int { isQuick ? 3 : 10 }

@@ -18,6 +18,7 @@ struct Worker {
     let store: String
     let path: String
     let groups: Int
+    /// Of one group; of many groups there is one candidate each.
     let candidates: Int
     let lease: Duration
     /// What the groups' names begin with: a store that outlives its candidates remembers them.
@@ -28,6 +29,9 @@ struct Worker {
         guard arguments.count == 7, let groups = Int(arguments[2]), let candidates = Int(arguments[3]),
             let lease = Int(arguments[4])
         else { throw Usage(description: "a worker needs store, path, groups, candidates, lease, prefix, listing") }
+        guard groups == 1 || candidates == 1 else {
+            throw Usage(description: "a worker hosts many groups or many candidates, not \(groups) and \(candidates)")
+        }
         store = arguments[0]
         path = arguments[1]
         self.groups = groups
