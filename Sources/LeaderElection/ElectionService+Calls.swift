@@ -164,6 +164,7 @@ extension ElectionService {
         }
     }
 
+    /// A step of a call to the store; made into an operation only if somebody looks.
     private func record(
         _ kind: ElectionOperation.Kind,
         _ phase: ElectionOperation.Phase,
@@ -172,18 +173,18 @@ extension ElectionService {
         at instant: ElectionInstant,
         until: ElectionInstant? = nil
     ) {
-        observed(
-            phase,
-            at: instant,
-            ElectionOperation(
-                group: group,
-                kind: kind,
-                phase: phase,
-                term: term,
-                nonce: nonce,
-                instant: instant,
-                validUntil: until
-            )
+        board.health.saw(phase, at: instant)
+        guard audit != nil || !board.witnesses.isEmpty else { return }
+        let operation = ElectionOperation(
+            group: group,
+            kind: kind,
+            phase: phase,
+            term: term,
+            nonce: nonce,
+            instant: instant,
+            validUntil: until
         )
+        audit?(operation)
+        board.witnesses.tell(.operation(operation))
     }
 }

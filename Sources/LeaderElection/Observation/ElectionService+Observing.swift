@@ -18,17 +18,4 @@ extension ElectionService {
     public nonisolated var health: ElectionHealth {
         board.health.read(at: clock.now, leader: board.state.leader, candidate: candidate)
     }
-
-    /// A step of a call to the store; made into an operation only if somebody looks.
-    func observed(
-        _ phase: ElectionOperation.Phase,
-        at instant: ElectionInstant,
-        _ operation: @autoclosure () -> ElectionOperation
-    ) {
-        board.health.saw(phase, at: instant)
-        guard audit != nil || !board.witnesses.isEmpty else { return }
-        let operation = operation()
-        audit?(operation)
-        board.witnesses.tell(.operation(operation))
-    }
 }

@@ -75,7 +75,9 @@ extension HintGate.State {
     ) -> (turn: Turn, replaced: (any ElectionTimer)?) {
         guard groups.contains(group) else { return (.never, nil) }
         let delay = delay(of: hint)
-        guard delay > .zero else { return (.now, delayed.removeValue(forKey: group)?.timer) }
+        guard delay > .zero else {
+            return (.now, delayed.isEmpty ? nil : delayed.removeValue(forKey: group)?.timer)
+        }
         let due = clock.now + delay
         let waiting = delayed[group]
         // One look answers both hints.

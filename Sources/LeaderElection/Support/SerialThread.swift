@@ -33,17 +33,17 @@ package final class SerialThread: SerialExecutor, TaskExecutor {
 
     /// Runs `work` on this thread after everything that was handed over before.
     package func execute(_ work: @escaping @Sendable () -> Void) {
-        core.submit(.closure(work), to: \.work)
+        core.submit(.closure(work), .inTurn)
     }
 
     /// Runs `work` on this thread before everything that ``execute(_:)`` was given.
     package func executeNext(_ work: @escaping @Sendable () -> Void) {
-        core.submit(.closure(work), to: \.urgent)
+        core.submit(.closure(work), .next)
     }
 
     /// Runs `work` on this thread once nothing else is due.
     package func executeLast(_ work: @escaping @Sendable () -> Void) {
-        core.submit(.closure(work), to: \.last)
+        core.submit(.closure(work), .last)
     }
 
     /// Runs `action` on this thread at or soon after the deadline.
@@ -63,7 +63,7 @@ package final class SerialThread: SerialExecutor, TaskExecutor {
     }
 
     package func enqueue(_ job: consuming ExecutorJob) {
-        core.submit(.job(UnownedJob(job), self), to: \.urgent)
+        core.submit(.job(UnownedJob(job), self), .next)
     }
 
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
@@ -151,6 +151,13 @@ extension SerialThread {
         }
     }
 
+    /// Where work stands in line.
+    fileprivate enum Place {
+        case next
+        case inTurn
+        case last
+    }
+
     /// What the thread itself keeps: it outlives the ``SerialThread`` until the last job has run.
     fileprivate final class Core: Sendable {
         struct State {
@@ -175,7 +182,7 @@ extension SerialThread {
         /// The mutex sees to that already, but where it is contended it is taken inside the kernel, and a race detector
         /// that looks at user space alone, ours in CI or one of whoever uses this package, would report a race.
         private let handedOver = Atomic<UInt64>(0)
-        /// Whether something was handed over that comes before the rest of the turn.
+        /// Whether `urgent` holds anything: it comes before the rest of the turn.
         private let isUrgent = Atomic(false)
         /// The thread that runs; zero before it does.
         private let thread = Atomic<UInt>(0)
@@ -190,11 +197,16 @@ extension SerialThread {
             #endif
         }
 
-        func submit(_ work: sending Work, to queue: WritableKeyPath<State, [Work]>) {
+        func submit(_ work: sending Work, _ place: Place) {
             handedOver.add(1, ordering: .releasing)
             let wasAsleep = state.withLock { state in
-                state[keyPath: queue].append(work)
-                if !state.urgent.isEmpty { isUrgent.store(true, ordering: .releasing) }
+                switch place {
+                case .next:
+                    state.urgent.append(work)
+                    isUrgent.store(true, ordering: .releasing)
+                case .inTurn: state.work.append(work)
+                case .last: state.last.append(work)
+                }
                 defer { state.isAsleep = false }
                 return state.isAsleep
             }
@@ -249,7 +261,6 @@ extension SerialThread {
         private enum Step {
             case urgent([Work])
             case turn([Work])
-            case nextInTurn
             case sleep(until: ElectionInstant?, [UInt64: DescriptorWatch])
             case end
         }
@@ -264,9 +275,8 @@ extension SerialThread {
                     item.run()
                     continue
                 }
-                switch nextStep(isTurnOver: turn.isEmpty) {
+                switch nextStep() {
                 case .urgent(let work): for item in work { item.run() }
-                case .nextInTurn: break
                 case .turn(let work):
                     turn = work
                     turn.reverse()
@@ -291,8 +301,8 @@ extension SerialThread {
             }
         }
 
-        private func nextStep(isTurnOver: Bool) -> Step {
-            let now = isTurnOver ? ElectionInstant.now : .distantPast
+        /// What to do when something is urgent or the turn is over.
+        private func nextStep() -> Step {
             defer { _ = handedOver.load(ordering: .acquiring) }
             return state.withLock { state in
                 isUrgent.store(false, ordering: .relaxed)
@@ -300,7 +310,7 @@ extension SerialThread {
                     defer { state.urgent = [] }
                     return .urgent(state.urgent)
                 }
-                guard isTurnOver else { return .nextInTurn }
+                let now = ElectionInstant.now
                 while let action = state.timers.popDue(at: now) { state.work.append(.closure(action)) }
                 if !state.work.isEmpty {
                     defer { state.work = [] }
