@@ -66,11 +66,7 @@ public final class ManualClock: ElectionClock, Clock {
     }
 
     private let state: Mutex<State>
-    /// Counts the waiters, so that their gates are seen to be made before they are opened.
-    ///
-    /// The mutex sees to that already, but where it is contended it is taken inside the kernel, and a race detector that
-    /// looks at user space alone would report a race.
-    private let waitersMade = Atomic<Int>(0)
+    private let waitersMade = HandOver()
 
     /// A clock that stands at `now`, with the wall clock at the given nanoseconds since 1970.
     public init(
@@ -152,7 +148,7 @@ extension ManualClock {
             state.pending[deadline, default: 0] += 1
             return (id, state.takeSatisfiedWaiters())
         }
-        _ = waitersMade.load(ordering: .acquiring)
+        waitersMade.take()
         for waiter in satisfied { waiter.gate.open() }
         if id == nil { action() }
         return ManualTimer(clock: self, id: id, deadline: deadline)
@@ -230,7 +226,7 @@ extension ManualClock {
     private func wait(for condition: Condition) async throws {
         try Task.checkCancellation()
         let gate = Gate()
-        waitersMade.add(1, ordering: .releasing)
+        waitersMade.give()
         let isSatisfied = state.withLock { state in
             if state.isSatisfied(condition) { return true }
             state.waiters.append(Waiter(condition: condition, gate: gate))

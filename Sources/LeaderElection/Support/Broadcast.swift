@@ -20,6 +20,7 @@ final class Broadcast<Buffer: SubscriberBuffer>: Sendable {
     }
 
     private let state = Mutex(State())
+    private let subscriptionsMade = HandOver()
 
     /// Adds a subscriber that sees what `buffer` holds and everything sent from now on.
     func subscribe(_ buffer: Buffer) -> Subscription<Buffer> {
@@ -30,6 +31,7 @@ final class Broadcast<Buffer: SubscriberBuffer>: Sendable {
 
     /// Has the subscriber see everything sent from now on, beside what other broadcasts send it.
     func add(_ subscription: Subscription<Buffer>) {
+        subscriptionsMade.give()
         let isFinished = state.withLock { state in
             if !state.isFinished { state.subscriptions.append(.init(subscription: subscription)) }
             if state.subscriptions.count >= state.pruneAt {
@@ -45,7 +47,9 @@ final class Broadcast<Buffer: SubscriberBuffer>: Sendable {
     var hasSubscribers: Bool { state.withLock { !$0.subscriptions.isEmpty } }
 
     func send(_ element: Buffer.Input) {
-        for subscription in state.withLock({ $0.subscriptions }) { subscription.subscription?.push(element) }
+        let subscriptions = state.withLock { $0.subscriptions }
+        subscriptionsMade.take()
+        for subscription in subscriptions { subscription.subscription?.push(element) }
     }
 
     /// Ends every stream, the present ones after what they have not read yet.
@@ -55,6 +59,7 @@ final class Broadcast<Buffer: SubscriberBuffer>: Sendable {
             defer { state.subscriptions = [] }
             return state.subscriptions
         }
+        subscriptionsMade.take()
         for subscription in subscriptions { subscription.subscription?.finish() }
     }
 }

@@ -19,6 +19,7 @@ final class ElectionBoard: Sendable {
     }
 
     private let contents: Mutex<Contents>
+    private let signalsMade = HandOver()
     private let executor: any ElectionExecutor
 
     init(group: ElectionGroup, timing: LeaseTiming, isObserver: Bool, executor: any ElectionExecutor) {
@@ -95,12 +96,14 @@ final class ElectionBoard: Sendable {
             defer { contents.workSignals = [] }
             return contents.workSignals
         }
+        signalsMade.take()
         for signal in signals { signal.fire() }
     }
 
     /// Has the signal fired when work of the term must end; false if that is so already.
     func watch(term: Int64, _ signal: WorkSignal) -> Bool {
-        contents.withLock { contents in
+        signalsMade.give()
+        return contents.withLock { contents in
             guard contents.workTerm == term else { return false }
             contents.workSignals.append(signal)
             return true

@@ -177,11 +177,7 @@ extension SerialThread {
 
         private let state = Mutex(State())
         private let waker = ThreadWaker()
-        /// Counts what was handed to the thread, so that whatever was written before is seen to be written before.
-        ///
-        /// The mutex sees to that already, but where it is contended it is taken inside the kernel, and a race detector
-        /// that looks at user space alone, ours in CI or one of whoever uses this package, would report a race.
-        private let handedOver = Atomic<UInt64>(0)
+        private let handOver = HandOver()
         /// Whether `urgent` holds anything: it comes before the rest of the turn.
         private let isUrgent = Atomic(false)
         /// The thread that runs; zero before it does.
@@ -198,7 +194,7 @@ extension SerialThread {
         }
 
         func submit(_ work: sending Work, _ place: Place) {
-            handedOver.add(1, ordering: .releasing)
+            handOver.give()
             let wasAsleep = state.withLock { state in
                 switch place {
                 case .next:
@@ -214,7 +210,7 @@ extension SerialThread {
         }
 
         func addTimer(at deadline: ElectionInstant, _ action: @escaping @Sendable () -> Void) -> UInt64 {
-            handedOver.add(1, ordering: .releasing)
+            handOver.give()
             let (id, mustWake) = state.withLock { state in
                 let id = state.timers.add(at: deadline, action)
                 // Who sleeps is not woken only to be told when to wake up.
@@ -238,7 +234,7 @@ extension SerialThread {
         }
 
         func addWatch(_ watch: DescriptorWatch) -> UInt64 {
-            handedOver.add(1, ordering: .releasing)
+            handOver.give()
             let (id, mustWake) = state.withLock { state in
                 state.lastWatch += 1
                 state.watches[state.lastWatch] = watch
@@ -271,7 +267,7 @@ extension SerialThread {
             var turn: [Work] = []
             while true {
                 if !isUrgent.load(ordering: .acquiring), let item = turn.popLast() {
-                    _ = handedOver.load(ordering: .acquiring)
+                    handOver.take()
                     item.run()
                     continue
                 }
@@ -303,7 +299,7 @@ extension SerialThread {
 
         /// What to do when something is urgent or the turn is over.
         private func nextStep() -> Step {
-            defer { _ = handedOver.load(ordering: .acquiring) }
+            defer { handOver.take() }
             return state.withLock { state in
                 isUrgent.store(false, ordering: .relaxed)
                 if !state.urgent.isEmpty {
