@@ -19,12 +19,10 @@ final class Seats: Sendable {
 
     private struct State {
         var seats: [ElectionGroup: Seat] = [:]
-        var groups: [Int32: ElectionGroup] = [:]
 
         /// In one go with what sits down next: the kernel knows each file by one number, which must not end twice.
         mutating func remove(_ group: ElectionGroup) {
             guard let seat = seats.removeValue(forKey: group) else { return }
-            groups[seat.listener] = nil
             seat.watcher.stopListening(seat.listener)
         }
     }
@@ -48,7 +46,6 @@ final class Seats: Sendable {
                 let listener = try? watcher.listen(to: lockPath)
             else { return }
             state.seats[group] = Seat(file: file, listener: listener, watcher: watcher)
-            state.groups[listener] = group
         }
     }
 
@@ -62,5 +59,7 @@ final class Seats: Sendable {
     }
 
     /// The group at whose lock file somebody has rung.
-    func group(_ listener: Int32) -> ElectionGroup? { state.withLock { $0.groups[listener] } }
+    func group(_ listener: Int32) -> ElectionGroup? {
+        state.withLock { $0.seats.first { $0.value.listener == listener }?.key }
+    }
 }
