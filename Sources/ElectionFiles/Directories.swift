@@ -50,8 +50,7 @@ package func fileNames(in directory: String) throws(FileError) -> [String]? {
     return names
 }
 
-/// Makes the watchers of the directory above receive ``DirectoryEvent/modified(_:)`` with the name of this one, if they
-/// ask for ``DirectoryInterest/touched``.
+/// Makes the watchers of the directory above receive ``DirectoryEvent/touched(_:)`` with the name of this one.
 package func touchDirectory(_ path: String) throws(FileError) {
     try systemCall("utimensat", path) { utimensat(AT_FDCWD, path, nil, AT_SYMLINK_NOFOLLOW) }
 }

@@ -4,8 +4,8 @@
 package enum DirectoryEvent: Hashable, Sendable {
     /// The last reference to a file that was open for writing is gone: closed, or its process died.
     case closedAfterWriting(String)
-    /// Bytes of a file changed; with ``DirectoryInterest/touched`` also: its times or rights were set.
-    case modified(String)
+    /// The times or the rights of a file were set.
+    case touched(String)
     /// Bytes of a file changed that is listened to itself; see ``DirectoryWatcher/listen(to:)``.
     case fileModified(Int32)
     /// A name appeared, or now stands for another file.
@@ -24,8 +24,7 @@ package struct DirectoryInterest: OptionSet, Sendable {
     package init(rawValue: UInt8) { self.rawValue = rawValue }
 
     package static let closedAfterWriting = DirectoryInterest(rawValue: 1)
-    package static let modified = DirectoryInterest(rawValue: 2)
+    package static let touched = DirectoryInterest(rawValue: 2)
     package static let createdOrMovedIn = DirectoryInterest(rawValue: 4)
     package static let deletedOrMovedAway = DirectoryInterest(rawValue: 8)
-    package static let touched = DirectoryInterest(rawValue: 16)
 }

@@ -74,12 +74,13 @@ package final class DirectoryWatcher: Sendable {
         #endif
     }
 
-    /// Also tells when bytes of this file change, whatever the directory's watch is interested in.
+    /// Also tells when bytes of this file change, inside the directory or elsewhere.
     ///
+    /// - Parameter once: to be told of the first change only.
     /// - Returns: what ``DirectoryEvent/fileModified(_:)`` names the file by; nil if the watcher has ended.
-    package func listen(to path: String) throws(FileError) -> Int32? {
+    package func listen(to path: String, once: Bool = false) throws(FileError) -> Int32? {
         #if os(Linux)
-        try core.listen(to: path)
+        try core.listen(to: path, once: once)
         #else
         nil
         #endif
@@ -129,22 +130,20 @@ extension DirectoryWatcher {
         func watch(_ directory: String, _ interest: DirectoryInterest) throws(FileError) {
             var mask = IN_ONLYDIR | IN_DELETE_SELF | IN_MOVE_SELF
             if interest.contains(.closedAfterWriting) { mask |= IN_CLOSE_WRITE }
-            if interest.contains(.modified) { mask |= IN_MODIFY }
+            if interest.contains(.touched) { mask |= IN_ATTRIB }
             if interest.contains(.createdOrMovedIn) { mask |= IN_CREATE | IN_MOVED_TO }
             if interest.contains(.deletedOrMovedAway) { mask |= IN_DELETE | IN_MOVED_FROM }
-            if interest.contains(.touched) { mask |= IN_ATTRIB }
             let watch = try systemCall("inotify_add_watch", directory) {
                 inotify_add_watch(events, directory, UInt32(mask))
             }
             self.directory.store(watch, ordering: .relaxed)
         }
 
-        func listen(to path: String) throws(FileError) -> Int32? {
-            try state.withLock { state throws(FileError) in
+        func listen(to path: String, once: Bool) throws(FileError) -> Int32? {
+            let mask = UInt32(IN_MODIFY | IN_DONT_FOLLOW) | (once ? UInt32(IN_ONESHOT) : 0)
+            return try state.withLock { state throws(FileError) in
                 guard state.isOpen else { return nil }
-                return try systemCall("inotify_add_watch", path) {
-                    inotify_add_watch(events, path, UInt32(IN_MODIFY | IN_DONT_FOLLOW))
-                }
+                return try systemCall("inotify_add_watch", path) { inotify_add_watch(events, path, mask) }
             }
         }
 
@@ -239,7 +238,7 @@ extension DirectoryWatcher {
                     } else {
                         let name = String(decoding: name, as: UTF8.self)
                         if has(IN_CLOSE_WRITE) { receive(.closedAfterWriting(name)) }
-                        if has(IN_MODIFY | IN_ATTRIB) { receive(.modified(name)) }
+                        if has(IN_ATTRIB) { receive(.touched(name)) }
                         if has(IN_CREATE | IN_MOVED_TO) { receive(.createdOrMovedIn(name)) }
                         if has(IN_DELETE | IN_MOVED_FROM) { receive(.deletedOrMovedAway(name)) }
                     }

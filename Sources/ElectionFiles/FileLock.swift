@@ -124,9 +124,15 @@ package final class FileLock: Sendable {
         }
     }
 
-    /// Makes the watchers of the directory receive ``DirectoryEvent/modified(_:)``, and those who listen to the file
-    /// itself ``DirectoryEvent/fileModified(_:)``, once the lock is armed.
-    package func wakeWatchers() {
+    /// Makes the watchers of the directory receive ``DirectoryEvent/touched(_:)``, once the lock is armed.
+    package func touch() {
+        state.withLock { state in
+            if state.sentinel >= 0 { _ = futimens(state.sentinel, nil) }
+        }
+    }
+
+    /// Makes those who listen to the file itself receive ``DirectoryEvent/fileModified(_:)``, once the lock is armed.
+    package func wakeListeners() {
         state.withLock { state in
             guard state.sentinel >= 0 else { return }
             var byte: UInt8 = 0

@@ -73,8 +73,7 @@ package final class OpenFile: Sendable {
         #endif
     }
 
-    /// Makes the watchers of the directory receive ``DirectoryEvent/modified(_:)`` if they ask for
-    /// ``DirectoryInterest/touched``.
+    /// Makes the watchers of the directory receive ``DirectoryEvent/touched(_:)``.
     package func touch() {
         _ = futimens(descriptor, nil)
     }

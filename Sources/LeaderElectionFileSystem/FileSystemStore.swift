@@ -112,7 +112,7 @@ actor FileSystemStore {
             return withExtendedLifetime(file) { lock.release() }
         }
         lock.unlock()
-        lock.wakeWatchers()
+        lock.wakeListeners()
         // Should this process end before, the kernel does it.
         _ = thread.schedule(at: .now + HintSpread.headStart) { withExtendedLifetime(file) { lock.release() } }
     }

@@ -120,10 +120,10 @@ final class HintChannel: Sendable {
         case .deletedOrMovedAway(let name):
             // The file that a lock was on is gone.
             if let group = GroupFileName.group(ofFile: name, suffix: GroupFileName.lockSuffix) { send(.changed(group)) }
-        case .modified(let name) where name.hasSuffix(GroupFileName.notesSuffix):
+        case .touched(let name) where name.hasSuffix(GroupFileName.notesSuffix):
             // A folder is touched for news only.
             if let group = GroupFileName.group(ofFile: name, suffix: GroupFileName.notesSuffix) { send(.noted(group)) }
-        case .createdOrMovedIn(let name), .modified(let name):
+        case .createdOrMovedIn(let name), .touched(let name):
             // A new term has been written.
             if let group = GroupFileName.group(ofFile: name, suffix: GroupFileName.stateSuffix) {
                 earlyLocks.termBegan(group)

@@ -48,7 +48,7 @@ final class ProcessLock: Sendable {
     ///
     /// The log's own event comes when its bytes are written, *before* they count: a reader that wakes by it may
     /// see nothing new, and no event follows.
-    func announceCommit() { lock.wakeWatchers() }
+    func announceCommit() { lock.touch() }
 
     func descriptors() -> [Int32] { lock.descriptorsToShare() }
 

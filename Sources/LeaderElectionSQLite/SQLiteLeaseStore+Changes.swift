@@ -20,15 +20,16 @@ extension SQLiteLeaseStore {
             return
         }
         let here = try? FileIdentity(path: connection.directory, followingLink: true)
-        if let watcher, here?.isSameLinkedFile(as: watcher.identity) ?? false { return }
+        if let watcher, here?.isSameLinkedFile(as: watcher.identity) ?? false { return listenToLog() }
         do {
             watcher = try DirectoryWatcher(
                 directory: connection.directory,
-                interest: [.modified, .closedAfterWriting, .createdOrMovedIn, .deletedOrMovedAway],
+                interest: [.touched, .closedAfterWriting, .createdOrMovedIn, .deletedOrMovedAway],
                 idle: { [weak self] _ in self?.takeUpWhatIsDue() ?? -1 },
                 receive: { [weak self, name = connection.name] event in self?.receive(event, database: name) }
             )
             inbox.processesWereCounted(connection.processCount)
+            listenToLog()
             // What was committed between opening the database and this.
             readChanges()
         } catch {
@@ -43,12 +44,8 @@ extension SQLiteLeaseStore {
     /// Runs on the watcher's thread.
     private nonisolated func receive(_ event: DirectoryEvent, database: String) {
         switch event {
-        case .modified(let file):
-            if file == database + "-wal" {
-                readLater()
-            } else if isForeignProcessFile(file, database) {
-                noteInTurn { $0.mustRead = true }
-            }
+        case .touched(let file):
+            if isForeignProcessFile(file, database) { noteInTurn { $0.mustRead = true } }
         case .closedAfterWriting(let file):
             guard isForeignProcessFile(file, database) else { return }
             noteInTurn {
@@ -67,8 +64,7 @@ extension SQLiteLeaseStore {
                 $0.isDirectoryGone = true
             }
         case .overflow: note { $0.mustResync = true }
-        // No file is listened to.
-        case .fileModified: break
+        case .fileModified: readLater()
         }
     }
 
@@ -119,8 +115,21 @@ extension SQLiteLeaseStore {
         thread.execute { [weak self] in self?.assumeIsolated { $0.lookIntoInbox() } }
     }
 
+    /// Hears of the next write to the log, and of none after it: a commit writes several times, and what matters of it
+    /// is announced.
+    private func listenToLog() {
+        guard let connection else { return }
+        do {
+            _ = try watcher?.listen(to: connection.directory + "/" + connection.name + "-wal", once: true)
+        } catch {
+            warnOnce("the log of the database cannot be watched: only what providers announce is seen", cause: error)
+        }
+    }
+
     private func lookIntoInbox() {
         let content = inbox.take()
+        // Before it is read, so that nothing is missed in between.
+        if content.mayBeEarly { listenToLog() }
         if content.isDirectoryGone || subscribers.isEmpty { watcher = nil }
         if content.mustResync {
             subscribers.send(.resync)

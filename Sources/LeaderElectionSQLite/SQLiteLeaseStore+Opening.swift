@@ -130,7 +130,7 @@ extension SQLiteLeaseStore {
         }
     }
 
-    private func warnOnce(_ message: Logger.Message, cause: (any Error)? = nil) {
+    func warnOnce(_ message: Logger.Message, cause: (any Error)? = nil) {
         guard warnings.insert("\(message)").inserted else { return }
         settings.logger?.warning(message, metadata: cause.map { place.merging(["error": "\($0)"]) { $1 } } ?? place)
     }

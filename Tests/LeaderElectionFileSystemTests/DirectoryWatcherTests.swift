@@ -29,14 +29,15 @@ final class Events: Sendable {
             let events = Events()
             let watcher = try DirectoryWatcher(
                 directory: directory.path,
-                interest: [.closedAfterWriting, .modified, .createdOrMovedIn, .deletedOrMovedAway]
+                interest: [.closedAfterWriting, .touched, .createdOrMovedIn, .deletedOrMovedAway]
             ) { events.add($0) }
             try replaceFile(named: "a", in: directory.path, with: [1], temporaryName: "t")
+            utimensat(AT_FDCWD, directory.file("a"), nil, 0)
             unlink(directory.file("a"))
             guard await eventually({ events.all.last == .deletedOrMovedAway("a") }) else { exit(2) }
             let expected: [DirectoryEvent] = [
-                .createdOrMovedIn("t"), .modified("t"), .closedAfterWriting("t"), .deletedOrMovedAway("t"),
-                .createdOrMovedIn("a"), .deletedOrMovedAway("a"),
+                .createdOrMovedIn("t"), .closedAfterWriting("t"), .deletedOrMovedAway("t"),
+                .createdOrMovedIn("a"), .touched("a"), .deletedOrMovedAway("a"),
             ]
             guard events.all == expected else { exit(3) }
             watcher.cancel()
@@ -54,6 +55,34 @@ final class Events: Sendable {
             try replaceFile(named: "b", in: directory.path, with: [1], temporaryName: "u")
             guard await eventually({ events.all.count >= 2 }) else { exit(2) }
             guard events.all == [.closedAfterWriting("t"), .closedAfterWriting("u")] else { exit(3) }
+            watcher.cancel()
+        }
+    }
+
+    @Test func changesOfAFileAreToldOnceOrAlways() async throws {
+        await #expect(processExitsWith: .success) {
+            let directory = try TemporaryDirectory()
+            for name in ["once", "always"] {
+                try replaceFile(named: name, in: directory.path, with: [], temporaryName: "t")
+            }
+            let events = Events()
+            let watcher = try DirectoryWatcher(directory: directory.path, interest: .touched) { events.add($0) }
+            guard let once = try watcher.listen(to: directory.file("once"), once: true),
+                let always = try watcher.listen(to: directory.file("always"))
+            else { exit(2) }
+            let files = ["once", "always"].map { open(directory.file($0), O_WRONLY | O_CLOEXEC) }
+            for _ in 0..<2 {
+                for file in files { write(file, "x", 1) }
+                // Something between, since the kernel merges equal events.
+                futimens(files[0], nil)
+            }
+            let expected: [DirectoryEvent] = [
+                .fileModified(once), .fileModified(always), .touched("once"), .fileModified(always), .touched("once"),
+            ]
+            guard await eventually({ events.all == expected }) else { exit(3) }
+            guard let again = try watcher.listen(to: directory.file("once"), once: true) else { exit(4) }
+            write(files[0], "x", 1)
+            guard await eventually({ events.all.last == .fileModified(again) }) else { exit(5) }
             watcher.cancel()
         }
     }
@@ -96,7 +125,7 @@ final class Events: Sendable {
         try replaceFile(named: "a", in: directory.path, with: [], temporaryName: "t")
         for (name, code) in [("a", ENOTDIR), ("nothing", ENOENT)] {
             let error = #expect(throws: FileError.self) {
-                try DirectoryWatcher(directory: directory.file(name), interest: .modified) { _ in }
+                try DirectoryWatcher(directory: directory.file(name), interest: .touched) { _ in }
             }
             #expect(error?.code == code)
         }
@@ -109,12 +138,12 @@ final class Events: Sendable {
             let living = Living()
             for round in 0..<10_000 {
                 let probe = Probe(living)
-                let watcher = try DirectoryWatcher(directory: directory.path, interest: .modified) { _ in _ = probe
+                let watcher = try DirectoryWatcher(directory: directory.path, interest: .touched) { _ in _ = probe
                 }
                 // Every other one is only let go, and some never start.
                 if round % 2 == 0 { watcher.cancel() }
                 if round % 100 == 0 {
-                    _ = try? DirectoryWatcher(directory: "/nowhere/at/all", interest: .modified) { _ in _ = probe }
+                    _ = try? DirectoryWatcher(directory: "/nowhere/at/all", interest: .touched) { _ in _ = probe }
                 }
                 if round % 32 == 0 {
                     guard await eventually({ living.count.load(ordering: .relaxed) <= 1 }) else { exit(2) }

@@ -65,7 +65,7 @@ internal import Musl
             let farWatcher = try DirectoryWatcher(directory: directory.path, interest: interest) { far.add($0) }
             guard let file = try nearWatcher.listen(to: path) else { exit(3) }
             lock.unlock()
-            lock.wakeWatchers()
+            lock.wakeListeners()
             guard await eventually({ near.all == [.fileModified(file)] }) else { exit(4) }
             guard case .won = try FileLock.attempt(path: path) else { exit(5) }
             lock.release()
@@ -77,7 +77,7 @@ internal import Musl
             nearWatcher.stopListening(file)
             guard case .won(let next, _) = try FileLock.attempt(path: path) else { exit(8) }
             try next.arm()
-            next.wakeWatchers()
+            next.wakeListeners()
             next.release()
             guard await eventually({ near.all.count == 3 && far.all.count == 2 }) else { exit(9) }
             guard near.all.last == end, far.all.last == end else { exit(10) }

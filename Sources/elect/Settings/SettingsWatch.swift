@@ -39,9 +39,9 @@ final class SettingsWatch: Sendable {
             },
             receive: { event in
                 switch event {
-                case .closedAfterWriting(let seen), .createdOrMovedIn(let seen), .modified(let seen):
+                case .closedAfterWriting(let seen), .createdOrMovedIn(let seen):
                     guard seen == name || seen.hasPrefix("..") else { return }
-                case .deletedOrMovedAway, .fileModified: return
+                case .touched, .deletedOrMovedAway, .fileModified: return
                 case .overflow: break
                 case .directoryGone: return ended()
                 }
