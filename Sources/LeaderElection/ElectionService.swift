@@ -255,9 +255,14 @@ public actor ElectionService {
         handle { $0.start(at: $1) }
     }
 
-    private func finishRunning() {
+    private func finish() {
         isFinished = true
         channel.assumeIsolated { $0.stopListening(to: group, for: ObjectIdentifier(self)) }
+        // In turn: who was told of the release, and is to lead next, comes first.
+        executor.execute { self.assumeIsolated { $0.finishRunning() } }
+    }
+
+    private func finishRunning() {
         leaveDirectory(ElectionError(.stopped, "the service stopped", group: group.name))
         endHealthChecks()
         board.update(role: .stopped, leadership: nil, leader: nil, reason: .stopped)
@@ -292,7 +297,8 @@ public actor ElectionService {
             return
         }
         if case .noted = hint { return noted() }
-        isHinted = true
+        // After a gap in the hints, all groups ask, and better together.
+        isHinted = hint.group != nil
         defer { isHinted = false }
         handle { $0.hinted(at: $1) }
     }
@@ -350,7 +356,7 @@ public actor ElectionService {
             case .relinquish: cell.relinquish()
             case .cancelWork(let term): board.endWork(of: term)
             case .announce(let announcement): announce(announcement)
-            case .finish: finishRunning()
+            case .finish: finish()
             }
         }
     }

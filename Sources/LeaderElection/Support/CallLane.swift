@@ -64,8 +64,13 @@ package actor CallLane<Request: Sendable, Answer: Sendable> {
         isUrgent: Bool = false,
         _ deliver: @escaping Delivery
     ) {
-        waiting.append(Entry(request: request, expires: clock.now + timeout, deliver: deliver))
+        let entry = Entry(request: request, expires: clock.now + timeout, deliver: deliver)
         self.timeout = timeout
+        // At once, if there is nothing to answer first: whoever submits is not ready for answers before it has returned.
+        if isUrgent, waiting.isEmpty, callsUnderWay.isEmpty, abandonedCalls < Self.maximumAbandonedCalls {
+            return send([entry])
+        }
+        waiting.append(entry)
         if isUrgent {
             executor.executeNext { self.assumeIsolated { $0.flush() } }
         } else {

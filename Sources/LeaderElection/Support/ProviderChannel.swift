@@ -21,7 +21,7 @@ package actor ProviderChannel {
     /// When groups renew that have been told so far.
     private var beats: [ElectionInstant] = []
     /// In the order in which they came, so that candidates of one process are served in turn.
-    private var listeners: [ElectionGroup: [(id: ObjectIdentifier, onSignal: @Sendable (Signal) -> Void)]] = [:]
+    private var listeners: [ElectionGroup: [Listener]] = [:]
     private var patrol: (any ElectionTimer)?
     private var hints: (any HintSubscription)?
     private nonisolated let gate: HintGate
@@ -100,6 +100,11 @@ package actor ProviderChannel {
         case patrol
     }
 
+    private struct Listener: Sendable {
+        let id: ObjectIdentifier
+        let onSignal: @Sendable (Signal) -> Void
+    }
+
     /// How often services look after their notes.
     private static let patrolInterval = Duration.seconds(10)
 
@@ -109,7 +114,7 @@ package actor ProviderChannel {
         for listener: ObjectIdentifier,
         _ onSignal: @escaping @Sendable (Signal) -> Void
     ) {
-        listeners[group, default: []].append((listener, onSignal))
+        listeners[group, default: []].append(Listener(id: listener, onSignal: onSignal))
         gate.open(group)
         if notes != nil, patrol == nil { schedulePatrol() }
         guard hints == nil, let provider = provider as? any PushingProvider else { return }
@@ -160,10 +165,16 @@ package actor ProviderChannel {
             }
             return
         }
-        let waiting = listeners[group] ?? []
-        // One by one: with many candidates of one process waiting, the first has its answer before the last asks.
-        for listener in waiting.dropFirst() { executor.execute { listener.onSignal(.hint(hint)) } }
-        waiting.first?.onSignal(.hint(hint))
+        tell(hint, to: listeners[group]?[...] ?? [])
+    }
+
+    /// One by one: with many candidates of one process waiting, the first has its answer before the last asks.
+    private func tell(_ hint: ProviderHint, to waiting: ArraySlice<Listener>) {
+        guard let first = waiting.first else { return }
+        first.onSignal(.hint(hint))
+        let others = waiting.dropFirst()
+        guard !others.isEmpty else { return }
+        executor.execute { self.assumeIsolated { $0.tell(hint, to: others) } }
     }
 }
 
