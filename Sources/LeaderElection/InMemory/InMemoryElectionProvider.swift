@@ -73,7 +73,8 @@ public final class InMemoryElectionProvider: PushingProvider, NoteKeepingProvide
 
     /// Hints of all releases, expiries, takeovers and notes in the store, those of this provider included.
     ///
-    /// A release is told on the thread of the one who releases, an expiry on the thread of the clock's timer.
+    /// A release is told on the thread of the one who releases to the first few, in the order in which they came; to the
+    /// others, as an expiry, on the thread of the clock's timers.
     public func hints(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription {
         store.subscribe(receive)
     }

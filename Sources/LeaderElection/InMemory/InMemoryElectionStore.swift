@@ -24,6 +24,9 @@ public final class InMemoryElectionStore: Sendable {
         var timer: (any ElectionTimer)?
     }
 
+    /// One of these takes what was given back, as a rule; it need not wait until a hundred others have heard.
+    private static var toldAtOnce: Int { 8 }
+
     private let clock: any ElectionClock
     private let state = Mutex(State())
 
@@ -132,7 +135,13 @@ public final class InMemoryElectionStore: Sendable {
 
     private func tell(_ hint: ProviderHint) {
         // In the order in which they came: who has waited longest hears first.
-        for receiver in state.withLock({ $0.receivers }) { receiver.receive(hint) }
+        let receivers = state.withLock { $0.receivers }
+        for receiver in receivers.prefix(Self.toldAtOnce) { receiver.receive(hint) }
+        let others = receivers.dropFirst(Self.toldAtOnce)
+        guard !others.isEmpty else { return }
+        _ = clock.schedule(at: clock.now) {
+            for receiver in others { receiver.receive(hint) }
+        }
     }
 
     /// Makes sure that a timer fires no later than the deadline; one per group, however often leases are renewed.
