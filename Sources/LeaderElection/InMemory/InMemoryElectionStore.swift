@@ -24,9 +24,6 @@ public final class InMemoryElectionStore: Sendable {
         var timer: (any ElectionTimer)?
     }
 
-    /// One of these takes what was given back, as a rule; it need not wait until a hundred others have heard.
-    private static var toldAtOnce: Int { 8 }
-
     private let clock: any ElectionClock
     private let state = Mutex(State())
 
@@ -136,8 +133,9 @@ public final class InMemoryElectionStore: Sendable {
     private func tell(_ hint: ProviderHint) {
         // In the order in which they came: who has waited longest hears first.
         let receivers = state.withLock { $0.receivers }
-        for receiver in receivers.prefix(Self.toldAtOnce) { receiver.receive(hint) }
-        let others = receivers.dropFirst(Self.toldAtOnce)
+        for receiver in receivers.prefix(HintSpread.unspread) { receiver.receive(hint) }
+        // One of the first takes what was given back, as a rule; it need not wait until a hundred others have heard.
+        let others = receivers.dropFirst(HintSpread.unspread)
         guard !others.isEmpty else { return }
         _ = clock.schedule(at: clock.now) {
             for receiver in others { receiver.receive(hint) }
