@@ -6,7 +6,7 @@ package enum DirectoryEvent: Hashable, Sendable {
     case closedAfterWriting(String)
     /// The times or the rights of a file were set.
     case touched(String)
-    /// Bytes of a file changed that is listened to itself; see ``DirectoryWatcher/listen(to:)``.
+    /// Bytes of a file changed that is listened to itself; see ``DirectoryWatcher/listen(to:once:)``.
     case fileModified(Int32)
     /// A name appeared, or now stands for another file.
     case createdOrMovedIn(String)

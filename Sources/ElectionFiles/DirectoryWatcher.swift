@@ -86,7 +86,7 @@ package final class DirectoryWatcher: Sendable {
         #endif
     }
 
-    /// Ends ``listen(to:)``; what is under way may still arrive.
+    /// Ends ``listen(to:once:)``; what is under way may still arrive.
     package func stopListening(_ file: Int32) {
         #if os(Linux)
         core.stopListening(file)

@@ -128,8 +128,6 @@ extension SQLiteLeaseStore {
 
     private func lookIntoInbox() {
         let content = inbox.take()
-        // Before it is read, so that nothing is missed in between.
-        if content.mayBeEarly { listenToLog() }
         if content.isDirectoryGone || subscribers.isEmpty { watcher = nil }
         if content.mustResync {
             subscribers.send(.resync)
@@ -138,6 +136,8 @@ extension SQLiteLeaseStore {
             close()
             subscribers.send(.resync)
         }
+        // Word of the log's write may be among what was lost. Before anything is read, so that nothing is missed in between.
+        if content.mayBeEarly || content.mustResync { listenToLog() }
         if !content.endedProcesses.isEmpty { hintAtLeases(of: content.endedProcesses) }
         if content.mustRead { readChanges() }
         if content.mayBeEarly { lookAgain() }
