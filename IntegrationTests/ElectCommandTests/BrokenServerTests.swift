@@ -5,7 +5,7 @@ import IntegrationSupport
 import Testing
 
 /// What happens to candidates when it is their server that is broken; each test has a server of its own.
-@Suite(.serialized) struct BrokenServerTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct BrokenServerTests {
     private static let second: Int64 = 1_000_000_000
 
     private func candidates(_ count: Int, _ url: String, _ directory: Directory, lease: String = "2s") throws

@@ -11,7 +11,7 @@ import Glibc
 import Musl
 #endif
 
-@Suite struct CampaignTests {
+@Suite(.timeLimit(.minutes(5))) struct CampaignTests {
     private struct Event: Decodable {
         var event: String
         var group: String

@@ -5,7 +5,7 @@ import IntegrationSupport
 import Testing
 
 /// What happens to candidates, seen from outside over every store.
-@Suite(.serialized) struct CandidateTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct CandidateTests {
     /// A group that nobody else has, since servers remember.
     private let group = "g-\(UInt64.random(in: 0 ... .max))"
     private static let second: Int64 = 1_000_000_000

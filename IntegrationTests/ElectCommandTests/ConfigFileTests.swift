@@ -11,7 +11,7 @@ import Glibc
 import Musl
 #endif
 
-@Suite struct ConfigFileTests {
+@Suite(.timeLimit(.minutes(5))) struct ConfigFileTests {
     private func write(_ verbose: Bool, _ lease: String, _ directory: Directory, more: String = "") throws {
         try directory.write(
             """

@@ -31,7 +31,7 @@ extension Store {
     }
 }
 
-@Suite struct DoctorTests {
+@Suite(.timeLimit(.minutes(5))) struct DoctorTests {
     private struct Finding: Decodable {
         var check: String
         var ok: Bool

@@ -11,7 +11,7 @@ import Musl
 #endif
 
 /// Whatever happens to `elect`, nothing of its command is left when somebody else leads.
-@Suite(.serialized) struct GuardianTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct GuardianTests {
     @Test(arguments: Store.allCases)
     func aKilledElectTakesItsCommandAlongBeforeTheNextOneLeads(store: Store) async throws {
         let directory = try Directory()

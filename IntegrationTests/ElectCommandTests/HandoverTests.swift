@@ -6,7 +6,7 @@ import IntegrationSupport
 import Testing
 
 /// Operators at work: who waits, and leadership that changes hands because somebody asked for it.
-@Suite struct HandoverTests {
+@Suite(.timeLimit(.minutes(5))) struct HandoverTests {
     let directory: Directory
 
     init() throws { directory = try Directory() }

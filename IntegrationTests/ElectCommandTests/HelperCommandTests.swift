@@ -12,7 +12,7 @@ import Musl
 #endif
 
 /// `--health-check` and `--prepare`: commands that have a say in whether a candidate leads.
-@Suite(.serialized) struct HelperCommandTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct HelperCommandTests {
     let directory: Directory
     private let provider: String
 

@@ -10,7 +10,7 @@ import Glibc
 import Musl
 #endif
 
-@Suite struct RunTests {
+@Suite(.timeLimit(.minutes(5))) struct RunTests {
     private func run(_ command: [String], _ options: [String] = []) async throws -> (code: Int32?, elect: ElectProcess)
     {
         let directory = try Directory()

@@ -5,7 +5,7 @@ import Testing
 
 /// Says for each server whether the tests of this target run over it: a server that is not there is a skip with its
 /// reason, or with `ELECTION_REQUIRE_BACKENDS=1` a failure.
-@Suite struct ServerTests {
+@Suite(.timeLimit(.minutes(5))) struct ServerTests {
     @Test(.needs(.postgres)) func postgresElects() async throws { try await elects(over: .postgres) }
     @Test(.needs(.pgbouncer)) func postgresElectsThroughAPooler() async throws { try await elects(over: .pgbouncer) }
     @Test(.needs(.redis)) func redisElects() async throws { try await elects(over: .redis) }

@@ -14,7 +14,7 @@ import Glibc
 import Musl
 #endif
 
-@Suite struct StatusPageTests {
+@Suite(.timeLimit(.minutes(5))) struct StatusPageTests {
     /// Where the page of a running `elect` is.
     private func page(of elect: ElectProcess) async throws -> String {
         let said = "status page on "

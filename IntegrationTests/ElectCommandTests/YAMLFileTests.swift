@@ -4,7 +4,7 @@ import Foundation
 import IntegrationSupport
 import Testing
 
-@Suite struct YAMLFileTests {
+@Suite(.timeLimit(.minutes(5))) struct YAMLFileTests {
     @Test func aYAMLFileServesAsWell() async throws {
         let directory = try Directory()
         try directory.write(

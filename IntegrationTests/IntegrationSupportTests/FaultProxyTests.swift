@@ -3,7 +3,7 @@
 import IntegrationSupport
 import Testing
 
-@Suite struct FaultProxyTests {
+@Suite(.timeLimit(.minutes(5))) struct FaultProxyTests {
     /// A server that answers each message with the same bytes in capitals, and a proxy in front of it.
     private struct Bench {
         let server: EchoServer

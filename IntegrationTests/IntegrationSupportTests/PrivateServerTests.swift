@@ -5,7 +5,7 @@ import IntegrationSupport
 import Testing
 
 /// The test bench itself: what it breaks is broken, and it leaves nothing behind.
-@Suite struct PrivateServerTests {
+@Suite(.timeLimit(.minutes(5))) struct PrivateServerTests {
     @Test(.needsOwn(.redis)) func redisForgetsUnlessItIsDurable() async throws {
         for isDurable in [false, true] {
             try await PrivateServer.with(.redis, durable: isDurable) { server in

@@ -7,7 +7,7 @@ import Testing
 
 @testable import LeaderElectionRedis
 
-@Suite("Redis: clusters", .serialized, .needsOwn(.redisCluster))
+@Suite("Redis: clusters", .serialized, .needsOwn(.redisCluster), .timeLimit(.minutes(5)))
 struct ClusterTests {
     private let script = RedisScript(source: "return redis.call('INCR', KEYS[1])")
 

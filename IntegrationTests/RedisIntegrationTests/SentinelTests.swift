@@ -6,7 +6,7 @@ import Testing
 
 @testable import LeaderElectionRedis
 
-@Suite("Redis: sentinels", .serialized, .needsOwn(.redisSentinel))
+@Suite("Redis: sentinels", .serialized, .needsOwn(.redisSentinel), .timeLimit(.minutes(5)))
 struct SentinelTests {
     @Test("The primary is found, and followed when it is killed; the old one comes back as a replica and is left alone")
     func failOver() async throws {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import LeaderElectionRedis
 
-@Suite("Redis: TLS and users", .serialized, .needsOwn(.redisTLS))
+@Suite("Redis: TLS and users", .serialized, .needsOwn(.redisTLS), .timeLimit(.minutes(5)))
 struct TLSTests {
     private func expectRefusal(
         _ url: String,

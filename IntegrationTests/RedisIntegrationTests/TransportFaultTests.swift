@@ -7,7 +7,7 @@ import Testing
 
 @testable import LeaderElectionRedis
 
-@Suite("Redis: broken connections", .serialized, .needsOwn(.redis))
+@Suite("Redis: broken connections", .serialized, .needsOwn(.redis), .timeLimit(.minutes(5)))
 struct TransportFaultTests {
     @Test("A half-open peer is noticed within the timeout of a call, and left")
     func halfOpen() async throws {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import LeaderElectionRedis
 
-@Suite("Redis: connections to a real server", .serialized, .needsOwn(.redis))
+@Suite("Redis: connections to a real server", .serialized, .needsOwn(.redis), .timeLimit(.minutes(5)))
 struct TransportTests {
     @Test("Valkey is spoken to like Redis, and known by its own version", .needsOwn(.valkey))
     func valkey() async throws {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import elect
 
-@Suite struct StoreExaminationTests {
+@Suite(.timeLimit(.minutes(2))) struct StoreExaminationTests {
     private func findings(
         _ first: InMemoryElectionProvider,
         _ second: InMemoryElectionProvider,

@@ -8,7 +8,7 @@ import Testing
 
 @testable import LeaderElectionConfiguration
 
-@Suite struct ElectionSettingsTests {
+@Suite(.timeLimit(.minutes(2))) struct ElectionSettingsTests {
     @Test func theCommandLineWinsOverTheEnvironmentAndThatOverTheFile() throws {
         let file = try TemporaryFile(
             #"{"elect": {"candidate": "file", "group": "file", "lease-duration": "7s", "priority": 3}, "other": 1}"#

@@ -19,7 +19,7 @@ final class Events: Sendable {
 }
 
 #if os(Linux)
-@Suite struct DirectoryWatcherTests {
+@Suite(.timeLimit(.minutes(2))) struct DirectoryWatcherTests {
     // In processes of their own: elsewhere another test may start a process at any time, and until that one calls
     // `exec` it has a copy of every descriptor, which puts a close event off.
 

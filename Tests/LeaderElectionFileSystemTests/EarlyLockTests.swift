@@ -6,7 +6,7 @@ internal import LeaderElectionFileSystem
 internal import Testing
 
 #if os(Linux)
-@Suite struct EarlyLockTests {
+@Suite(.timeLimit(.minutes(2))) struct EarlyLockTests {
     let directory: TemporaryDirectory
     let group: ElectionGroup
 

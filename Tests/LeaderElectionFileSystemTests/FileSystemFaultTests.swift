@@ -14,7 +14,7 @@ internal import Musl
 internal import Darwin
 #endif
 
-@Suite struct FileSystemFaultTests {
+@Suite(.timeLimit(.minutes(2))) struct FileSystemFaultTests {
     let directory: TemporaryDirectory
     let group: ElectionGroup
 

@@ -6,7 +6,7 @@ internal import Testing
 
 @testable internal import LeaderElectionFileSystem
 
-@Suite struct FileSystemKindTests {
+@Suite(.timeLimit(.minutes(2))) struct FileSystemKindTests {
     let directory: TemporaryDirectory
     let group: ElectionGroup
 

@@ -15,7 +15,7 @@ internal import Musl
 internal import Darwin
 #endif
 
-@Suite struct FileSystemProviderTests {
+@Suite(.timeLimit(.minutes(2))) struct FileSystemProviderTests {
     let directory: TemporaryDirectory
     let group: ElectionGroup
 

@@ -14,7 +14,7 @@ internal import Musl
 #endif
 
 #if os(Linux)
-@Suite struct HintTests {
+@Suite(.timeLimit(.minutes(2))) struct HintTests {
     let directory: TemporaryDirectory
     let group: ElectionGroup
 

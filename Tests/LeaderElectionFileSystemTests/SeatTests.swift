@@ -13,7 +13,7 @@ internal import Musl
 #endif
 
 #if os(Linux)
-@Suite struct SeatTests {
+@Suite(.timeLimit(.minutes(2))) struct SeatTests {
     let directory: TemporaryDirectory
     let group: ElectionGroup
     var path: String { directory.file("g.lock") }

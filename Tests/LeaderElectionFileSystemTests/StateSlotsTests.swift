@@ -6,7 +6,7 @@ internal import Testing
 
 @testable internal import LeaderElectionFileSystem
 
-@Suite struct StateSlotsTests {
+@Suite(.timeLimit(.minutes(2))) struct StateSlotsTests {
     let directory: TemporaryDirectory
     let group: ElectionGroup
 

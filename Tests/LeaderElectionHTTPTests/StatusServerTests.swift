@@ -9,7 +9,7 @@ import Logging
 import ServiceLifecycle
 import Testing
 
-@Suite struct StatusServerTests {
+@Suite(.timeLimit(.minutes(2))) struct StatusServerTests {
     let clock = ManualClock()
     let store: InMemoryElectionStore
 
@@ -101,8 +101,8 @@ import Testing
     @Test func aStoreThatIsAwayIsNotReadyAndFailsAfterALease() async throws {
         let election = try service("alone", hears: false)
         try await serving([election]) { place in
-            let running = Task { try await election.run() }
             var events = election.events.makeAsyncIterator()
+            let running = Task { try await election.run() }
             while let event = await events.next(), event.kind != .error { clock.advance(by: .milliseconds(200)) }
             #expect(try await Fetching.get("/readyz", at: place).status == 503)
             clock.advance(by: .seconds(11))

@@ -9,7 +9,7 @@ import Testing
 
 @testable import LeaderElectionObservability
 
-@Suite struct MetricsTests {
+@Suite(.timeLimit(.minutes(2))) struct MetricsTests {
     let bench = Bench()
     let metrics = TestMetrics()
 

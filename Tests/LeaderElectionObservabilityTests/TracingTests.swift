@@ -9,7 +9,7 @@ import Metrics
 import Testing
 import Tracing
 
-@Suite struct TracingTests {
+@Suite(.timeLimit(.minutes(2))) struct TracingTests {
     let bench = Bench()
     let tracer = InMemoryTracer()
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import LeaderElectionRedis
 
-@Suite("Redis: what a quorum's answers mean")
+@Suite("Redis: what a quorum's answers mean", .timeLimit(.minutes(2)))
 struct QuorumCountTests {
     private func record(_ term: Int64, sequence: Int64 = 0, of holder: UInt64 = 1) -> LeaseRecord {
         LeaseRecord(

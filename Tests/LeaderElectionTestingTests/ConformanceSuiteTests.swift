@@ -5,7 +5,7 @@ import LeaderElectionTesting
 import Synchronization
 import Testing
 
-@Suite("Conformance suite")
+@Suite("Conformance suite", .timeLimit(.minutes(2)))
 struct ConformanceSuiteTests {
     private static let capabilities: ProviderConformance.Capabilities = [
         .expiry, .remaining, .observedTakeover, .hints, .wipe, .crash, .everyGroupName, .notes, .quietNotes, .transfer,

@@ -4,7 +4,7 @@ import LeaderElection
 import LeaderElectionTesting
 import Testing
 
-@Suite("Faulty provider: notes and transfers")
+@Suite("Faulty provider: notes and transfers", .timeLimit(.minutes(2)))
 struct FaultyAbilitiesTests {
     private let clock = ManualClock()
     private let store: InMemoryElectionStore

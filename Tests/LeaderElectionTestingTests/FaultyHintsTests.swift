@@ -5,7 +5,7 @@ import LeaderElectionTesting
 import Synchronization
 import Testing
 
-@Suite("Faulty hints")
+@Suite("Faulty hints", .timeLimit(.minutes(2)))
 struct FaultyHintsTests {
     private let clock = ManualClock()
     private let source = HintSource()

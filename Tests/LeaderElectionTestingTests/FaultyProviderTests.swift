@@ -5,7 +5,7 @@ import LeaderElectionTesting
 import Synchronization
 import Testing
 
-@Suite("Faulty provider")
+@Suite("Faulty provider", .timeLimit(.minutes(2)))
 struct FaultyProviderTests {
     private let clock = ManualClock()
     private let store: InMemoryElectionStore

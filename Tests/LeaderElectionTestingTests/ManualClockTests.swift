@@ -5,7 +5,7 @@ import LeaderElectionTesting
 import Synchronization
 import Testing
 
-@Suite("Manual clock")
+@Suite("Manual clock", .timeLimit(.minutes(2)))
 struct ManualClockTests {
     private let clock = ManualClock()
     private let start: ElectionInstant

@@ -5,7 +5,7 @@ import LeaderElectionTesting
 import Testing
 
 /// The tools together, on the real service: time moves only when the test says so, and faults strike when it says so.
-@Suite("Service under faults")
+@Suite("Service under faults", .timeLimit(.minutes(2)))
 struct ServiceUnderFaultsTests {
     private let clock = ManualClock()
     private let store: InMemoryElectionStore

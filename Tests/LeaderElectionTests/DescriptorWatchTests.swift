@@ -11,7 +11,7 @@ import Musl
 import Darwin
 #endif
 
-@Suite struct DescriptorWatchTests {
+@Suite(.timeLimit(.minutes(2))) struct DescriptorWatchTests {
     private func pipeEnds() -> (reading: Int32, writing: Int32) {
         var ends: [Int32] = [-1, -1]
         #expect(pipe(&ends) == 0)

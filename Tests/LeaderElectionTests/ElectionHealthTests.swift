@@ -4,7 +4,7 @@ import LeaderElection
 import LeaderElectionTesting
 import Testing
 
-@Suite struct ElectionHealthTests {
+@Suite(.timeLimit(.minutes(2))) struct ElectionHealthTests {
     let harness = ServiceHarness()
 
     private func causes(_ election: ElectionService) -> [ElectionHealth.Cause] { election.health.reasons.map(\.cause) }

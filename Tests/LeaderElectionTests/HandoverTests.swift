@@ -5,7 +5,7 @@ import LeaderElectionTesting
 import Testing
 
 /// Candidates that see each other, and leadership that changes hands on purpose: whole services over one store.
-@Suite struct HandoverTests {
+@Suite(.timeLimit(.minutes(2))) struct HandoverTests {
     let harness = ServiceHarness()
 
     /// Returns once the candidate is listed.

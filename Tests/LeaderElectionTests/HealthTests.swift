@@ -91,7 +91,7 @@ import Darwin
     }
 }
 
-@Suite struct HealthTests {
+@Suite(.timeLimit(.minutes(2))) struct HealthTests {
     let harness = ServiceHarness()
 
     private static let impossible: [(name: String, check: HealthCheck)] = {
@@ -224,8 +224,9 @@ import Darwin
         let election = try harness.service("first") { $0.healthCheck = HealthCheck { throw Unwell() } }
         let other = try harness.service("second")
         try await harness.steadily {
+            // It is said once.
+            var events = election.events.makeAsyncIterator()
             try await withElection(election) { election in
-                var events = election.events.makeAsyncIterator()
                 #expect(try await events.next(.error).error?.code == .unhealthy)
                 try await withElection(other) { other in
                     _ = try await other.waitForLeadership()

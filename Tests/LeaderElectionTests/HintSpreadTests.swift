@@ -4,7 +4,7 @@ import LeaderElection
 import LeaderElectionTesting
 import Testing
 
-@Suite struct HintSpreadTests {
+@Suite(.timeLimit(.minutes(2))) struct HintSpreadTests {
     @Test func fewListenersAllGoAtOnce() {
         var random = SeededGenerator(seed: 1)
         for listeners in 0...HintSpread.unspread {

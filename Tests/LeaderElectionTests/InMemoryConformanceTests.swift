@@ -4,7 +4,7 @@ import LeaderElection
 import LeaderElectionTesting
 import Testing
 
-@Suite("In-memory provider")
+@Suite("In-memory provider", .timeLimit(.minutes(2)))
 struct InMemoryConformanceTests {
     @Test(
         "keeps the promise:",

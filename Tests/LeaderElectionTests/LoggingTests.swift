@@ -6,7 +6,7 @@ import LeaderElectionTesting
 import Logging
 import Testing
 
-@Suite struct LoggingTests {
+@Suite(.timeLimit(.minutes(2))) struct LoggingTests {
     let harness = ServiceHarness()
     let log = InMemoryLogHandler()
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LeaderElection
 
-@Suite("Places in the store's queue")
+@Suite("Places in the store's queue", .timeLimit(.minutes(2)))
 struct QueuePositionTests {
     /// A store in memory whose queue is as a test says.
     private final class Provider: NoteKeepingProvider, QueueingProvider {

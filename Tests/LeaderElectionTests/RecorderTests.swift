@@ -4,7 +4,7 @@ import LeaderElection
 import LeaderElectionTesting
 import Testing
 
-@Suite struct RecorderTests {
+@Suite(.timeLimit(.minutes(2))) struct RecorderTests {
     let harness = ServiceHarness()
 
     @Test func anOwnTermIsRecordedWithItsMarginsAndItsEnd() async throws {
@@ -45,10 +45,10 @@ import Testing
         var firstEvents = first.events.makeAsyncIterator()
         let running = Task { try await first.run() }
         _ = try await first.waitForLeadership()
-        try await harness.during(second) { second in
-            let following = ElectionRecorder()
-            following.watch(second)
-            var events = second.events.makeAsyncIterator()
+        let following = ElectionRecorder()
+        following.watch(second)
+        var events = second.events.makeAsyncIterator()
+        try await harness.during(second) { _ in
             _ = try await events.next(.changed)
             #expect(following.terms.map(\.leader) == ["first"])
             #expect(following.terms.first?.isOwn == false)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LeaderElection
 
-@Suite struct StreamTests {
+@Suite(.timeLimit(.minutes(2))) struct StreamTests {
     let harness = ServiceHarness()
 
     @Test func firstChangeIsThePresentState() async throws {

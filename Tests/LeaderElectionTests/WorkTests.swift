@@ -4,7 +4,7 @@ import LeaderElection
 import LeaderElectionTesting
 import Testing
 
-@Suite struct WorkTests {
+@Suite(.timeLimit(.minutes(2))) struct WorkTests {
     let harness = ServiceHarness()
 
     @Test func workRunsWhileLeadingAndIsCancelledByAStop() async throws {
