@@ -118,13 +118,9 @@ import Darwin
 
     @Test func whoIsNotWellGivesLeadershipUpAndComesBack() async throws {
         let score = Mutex(1.0)
-        let election = try harness.service("first") { configuration in
-            var check = HealthCheck { HealthCheck.Score(score.withLock { $0 }, details: ["disk": "full"]) }
-            // The test's time goes on while a thread wakes up.
-            check.timeout = .seconds(3600)
-            configuration.healthCheck = check
+        let election = try harness.service("first") {
+            $0.healthCheck = patient { HealthCheck.Score(score.withLock { $0 }, details: ["disk": "full"]) }
         }
-        let watching = try harness.service("second") { $0.participation = .observer }
         try await harness.steadily {
             try await withElection(election) { election in
                 let old = try await election.waitForLeadership()
@@ -134,7 +130,6 @@ import Darwin
                 let error = try await events.next(.error).error
                 #expect(error?.code == .unhealthy && error?.message.contains("disk: full") == true)
                 #expect(!old.isValid)
-                _ = watching
                 score.withLock { $0 = 1 }
                 #expect(try await election.waitForLeadership().term > old.term)
             }
@@ -142,44 +137,37 @@ import Darwin
     }
 
     @Test func anotherCheckTakesThePlaceOfTheFirst() async throws {
-        @Sendable func check(_ score: HealthCheck.Score) -> HealthCheck {
-            var check = HealthCheck { score }
-            check.timeout = .seconds(3600)
-            return check
-        }
-        let election = try harness.service("first") { $0.healthCheck = check(1) }
+        let election = try harness.service("first") { $0.healthCheck = patient { 1 } }
         let unchecked = try harness.service("unchecked")
         try await harness.steadily {
             try await withElection(election) { election in
                 let old = try await election.waitForLeadership()
                 var events = election.events.makeAsyncIterator()
-                try election.changeHealthCheck(to: check(0))
+                try election.changeHealthCheck(to: patient { 0 })
                 #expect(try await events.next(.lost).reason == .unhealthy)
-                try election.changeHealthCheck(to: check(1))
+                try election.changeHealthCheck(to: patient { 1 })
                 #expect(try await election.waitForLeadership().term > old.term)
             }
         }
-        var impossible = check(1)
+        var impossible = patient { 1 }
         impossible.interval = .zero
         let error = #expect(throws: ElectionError.self) { try election.changeHealthCheck(to: impossible) }
         #expect(error?.message.contains("interval") == true)
-        #expect(throws: ElectionError.self) { try unchecked.changeHealthCheck(to: check(1)) }
+        #expect(throws: ElectionError.self) { try unchecked.changeHealthCheck(to: patient { 1 }) }
     }
 
     @Test func aCheckThatNeverReturnsDelaysNothingButCountsAsFailed() async throws {
-        let isHanging = Mutex(false)
         let never = Gate()
-        let election = try harness.service("first") { configuration in
-            configuration.healthCheck = HealthCheck {
-                if isHanging.withLock({ $0 }) { await never.waitStubbornly() }
-                return 1
-            }
-        }
+        let election = try harness.service("first") { $0.healthCheck = patient { 1 } }
         try await harness.steadily {
             try await withElection(election) { election in
                 _ = try await election.waitForLeadership()
                 var events = election.events.makeAsyncIterator()
-                isHanging.withLock { $0 = true }
+                let hanging = HealthCheck {
+                    await never.waitStubbornly()
+                    return 1
+                }
+                try election.changeHealthCheck(to: hanging)
                 // The lease is renewed all the while: leadership ends for this reason and no other.
                 _ = try await events.next(.renewed)
                 #expect(try await events.next(.lost).reason == .unhealthy)
@@ -196,27 +184,32 @@ import Darwin
             close(writing)
             close(reading)
         }
-        let isBlocking = Mutex(false)
-        let election = try harness.service("first") { configuration in
-            configuration.healthCheck = HealthCheck {
-                var byte: UInt8 = 0
-                if isBlocking.withLock({ $0 }) { read(reading, &byte, 1) }
-                return 1
-            }
-        }
+        let election = try harness.service("first") { $0.healthCheck = patient { 1 } }
         try await harness.steadily {
             try await withElection(election) { election in
                 _ = try await election.waitForLeadership()
                 var events = election.events.makeAsyncIterator()
-                isBlocking.withLock { $0 = true }
+                let blocking = HealthCheck {
+                    var byte: UInt8 = 0
+                    read(reading, &byte, 1)
+                    return 1
+                }
+                try election.changeHealthCheck(to: blocking)
                 _ = try await events.next(.renewed)
                 #expect(try await events.next(.lost).reason == .unhealthy)
                 // It goes on: the thread is not the engine's.
-                isBlocking.withLock { $0 = false }
                 write(writing, "abcdefgh", 8)
+                try election.changeHealthCheck(to: patient { 1 })
                 _ = try await election.waitForLeadership()
             }
         }
+    }
+
+    /// A check that never fails by its time: the test's time goes on while a thread wakes up.
+    private func patient(_ check: @escaping @Sendable () async throws -> HealthCheck.Score) -> HealthCheck {
+        var check = HealthCheck(check)
+        check.timeout = .seconds(3600)
+        return check
     }
 
     @Test func aCandidateThatWasNeverWellNeverCampaigns() async throws {
