@@ -117,6 +117,48 @@ struct ConnectionTests {
         }
     }
 
+    @Test(.needs(.postgres, .pgbouncer)) func behindATransactionPoolerReleasesAreLookedForAndToldOnce() async throws {
+        try await TestDatabase.with { database in
+            let (direct, pooled) = (try database.provider(), try database.provider(url: Backend.pgbouncer.url))
+            let hints = Hints(of: pooled)
+            var leaders: [(contender: Contender, term: Int64)] = []
+            for group in ["first", "second", "third"] {
+                let leader = try Contender("leader", direct, group: group)
+                leaders.append((leader, try await leader.acquireSoon()))
+                var waiting = try Contender("waiting", pooled, group: group)
+                waiting.timeout = .seconds(1)
+                #expect(try await waiting.acquire().record != nil)
+            }
+            #expect(try await eventually { hints.warnings.count == 1 })
+            #expect(leaders.allSatisfy { hints.releases(of: $0.contender.group) == 0 })
+            // The second is found by a later look than the first, which nobody takes in between.
+            for (leader, term) in leaders.prefix(2) {
+                #expect(try await leader.release(term: term).isReleased)
+                #expect(try await eventually { hints.releases(of: leader.group) == 1 })
+            }
+            #expect(leaders.map { hints.releases(of: $0.contender.group) } == [1, 1, 0])
+        }
+    }
+
+    @Test(.needs(.postgres)) func whoIsRefusedAConnectionForNotificationsFindsReleasesAllTheSame() async throws {
+        try await TestDatabase.with { database in
+            let leader = try Contender("leader", try database.provider())
+            let term = try await leader.acquireSoon()
+            let admin = TestSession(database.url.replacing("elect:elect-secret", with: "admin:admin-secret"))
+            let user = "single_\(database.schema)"
+            try await admin.run("CREATE ROLE \(user) LOGIN PASSWORD 'secret' CONNECTION LIMIT 1 IN ROLE elect")
+            let url = database.url.replacing("elect:elect-secret", with: "\(user):secret")
+            let waiting = try Contender("waiting", try database.provider(url: url))
+            #expect(try await waiting.acquire().record != nil)
+            let hints = Hints(of: waiting.provider)
+            #expect(try await leader.release(term: term).isReleased)
+            #expect(try await eventually { hints.releases(of: waiting.group) == 1 })
+            #expect(hints.resyncs == 0)
+            #expect(try await waiting.acquire().term != nil)
+            try await admin.run("DROP ROLE \(user)")
+        }
+    }
+
     @Test(.needs(.postgres, .pgbouncer)) func behindATransactionPoolerNotesAreLookedForAndTold() async throws {
         try await TestDatabase.with { database in
             let provider = try database.provider(url: Backend.pgbouncer.url)

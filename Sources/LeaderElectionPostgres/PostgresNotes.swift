@@ -100,11 +100,7 @@ actor PostgresNotes {
         link.assumeIsolated { link in
             link.run({ _ in statement }, timeout: timeout) { [weak self] outcome in
                 guard case .success(let reply) = outcome else { return }
-                var found: [ElectionGroup: Int64] = [:]
-                for row in 0..<reply.result.rowCount {
-                    let index = Int(reply.result.integer(row, 0) ?? 0) - 1
-                    if groups.indices.contains(index) { found[groups[index]] = reply.result.integer(row, 1) }
-                }
+                let found = reply.result.integers(of: groups)
                 self?.assumeIsolated { $0.saw(found, of: groups, tell) }
             }
         }

@@ -34,7 +34,7 @@ actor PostgresPush {
 
     private static let pauseBetweenProbes = Duration.seconds(15)
     private static let pauseAfterFailedTest = Duration.seconds(300)
-    /// How often notes are looked for of which nobody tells: what an operator asks for should not take long.
+    /// How often free leases and notes are looked for of which nobody tells: neither should take long to be found.
     private static let pauseBetweenLooks = Duration.seconds(3)
 
     init(_ store: PostgresStore, _ opener: PostgresOpener, testChannel: SQLName) {
@@ -54,6 +54,7 @@ actor PostgresPush {
         guard !isWanted else { return }
         isWanted = true
         open()
+        lookLater()
     }
 
     func shutDown() {
@@ -110,6 +111,7 @@ actor PostgresPush {
         test = nil
         delivers = false
         guard isStillWanted, let link else { return }
+        lookLater()
         // Many clients lose a server in the same instant; they do not all come back in the same one.
         let spread = Duration.milliseconds(20) * Double.random(in: 0.5...1.5)
         let next = link.assumeIsolated { $0.nextAttempt }
@@ -215,34 +217,36 @@ actor PostgresPush {
             }
         }
         openLater(at: .now + Self.pauseAfterFailedTest * Double.random(in: 0.9...1.1))
-        lookForNotesLater()
         guard !isDegraded else { return }
         isDegraded = true
         let warning = ElectionError(
             .storeUnsuitable,
-            "notifications of \(settings.place) do not arrive, as behind a pooler in transaction mode: a release is "
-                + "noticed only when the lease would have run out. Elections stay correct; for fast hand-over connect "
+            "notifications of \(settings.place) do not arrive, as behind a pooler in transaction mode: releases are "
+                + "looked for every \(Self.pauseBetweenLooks.text()). Elections stay correct; for fast hand-over connect "
                 + "directly, or through a pooler in session mode"
         )
         store?.assumeIsolated { $0.warn(warning) }
     }
 
-    /// Leases have their own clocks; but a leader that hears of no note would not know what it is asked to do.
-    private func lookForNotesLater() {
+    /// As long as it has not been seen to: a connection for notifications may be refused, or a test of it take long.
+    private func lookLater() {
         guard lookTimer == nil else { return }
         let pause = Self.pauseBetweenLooks * Double.random(in: 0.9...1.1)
         lookTimer = SerialThread.engine.schedule(at: .now + pause) { [weak self] in
-            self?.assumeIsolated { $0.lookForNotes() }
+            self?.assumeIsolated { $0.look() }
         }
     }
 
-    private func lookForNotes() {
+    private func look() {
         lookTimer = nil
-        guard isStillWanted, isDegraded, let store else { return }
-        let groups = store.assumeIsolated { Array($0.groups) }
+        guard isStillWanted, !delivers, let store else { return }
+        let groups = store.assumeIsolated { store in
+            store.lookForReleases()
+            return Array(store.groups)
+        }
         let subscribers = subscribers
         store.notes.assumeIsolated { $0.look(at: groups) { subscribers.send(.noted($0)) } }
-        lookForNotesLater()
+        lookLater()
     }
 
     // MARK: - Whether the connection is still there, and who else is

@@ -20,6 +20,8 @@ struct PostgresQueries: Sendable {
     /// Tells everybody of one lease that was given back, if it still is free.
     let tellOfRelease: PostgresStatement
     let holders: PostgresStatement
+    /// Which of these groups nobody leads since their last term was given back.
+    let released: PostgresStatement
     let transfer: PostgresStatement
 
     /// - Parameters:
@@ -45,6 +47,7 @@ struct PostgresQueries: Sendable {
         releaseOne = PostgresStatement(Self.releaseOne(lease: lease))
         tellOfRelease = PostgresStatement(Self.tellOfRelease(lease: lease, channel: channel))
         holders = PostgresStatement(Self.holders(lease: lease))
+        released = PostgresStatement(Self.released(lease: lease))
         transfer = PostgresStatement(Self.transfer(lease: lease, authority: record, channel: channel))
     }
 
@@ -325,6 +328,14 @@ struct PostgresQueries: Sendable {
             l.term, l.holder, l.incarnation, l.meta::text, l.ttl_ms, l.seq,
             \(microseconds("l.expires")) - \(microseconds("clock_timestamp()"))
         FROM unnest($1::text[]) WITH ORDINALITY AS i(grp, n) LEFT JOIN \(lease) l ON l.grp = i.grp ORDER BY i.n
+        """
+    }
+
+    // $1 groups
+    private static func released(lease: String) -> String {
+        """
+        SELECT i.n, l.term FROM unnest($1::text[]) WITH ORDINALITY AS i(grp, n)
+        JOIN \(lease) l ON l.grp = i.grp AND l.nonce IS NULL
         """
     }
 }

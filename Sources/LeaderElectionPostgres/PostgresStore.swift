@@ -30,6 +30,8 @@ actor PostgresStore {
     var watches: [(group: ElectionGroup, watch: GrantWatch)] = []
     /// How long those few have to take the lease before all are told.
     var headStart = HintSpread.headStart
+    /// The last terms of the leases that were free at the last look, where nothing is pushed.
+    var seenReleased: [ElectionGroup: Int64] = [:]
     /// The terms that were granted here and that the others have yet to be told of.
     var unannounced: [ElectionGroup: Int64] = [:]
 
