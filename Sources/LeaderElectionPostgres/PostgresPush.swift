@@ -19,7 +19,7 @@ actor PostgresPush {
 
     private var link: PostgresLink?
     private var isWanted = false
-    private var isDegraded = false
+    private var hasWarned = false
     /// Whether the connection was seen to deliver.
     private var delivers = false
     private var test: (number: UInt64, timer: SerialThread.Timer)?
@@ -123,7 +123,7 @@ actor PostgresPush {
             guard let test, notification.payload == "\(test.number)" else { return }
             test.timer.cancel()
             self.test = nil
-            isDegraded = false
+            hasWarned = false
             delivers = true
             beCounted()
             return
@@ -217,8 +217,8 @@ actor PostgresPush {
             }
         }
         openLater(at: .now + Self.pauseAfterFailedTest * Double.random(in: 0.9...1.1))
-        guard !isDegraded else { return }
-        isDegraded = true
+        guard !hasWarned else { return }
+        hasWarned = true
         let warning = ElectionError(
             .storeUnsuitable,
             "notifications of \(settings.place) do not arrive, as behind a pooler in transaction mode: releases are "
@@ -228,7 +228,8 @@ actor PostgresPush {
         store?.assumeIsolated { $0.warn(warning) }
     }
 
-    /// As long as it has not been seen to: a connection for notifications may be refused, or a test of it take long.
+    /// Until notifications are seen to arrive, what they would tell is looked for: their connection may be refused, or the
+    /// test of it take long.
     private func lookLater() {
         guard lookTimer == nil else { return }
         let pause = Self.pauseBetweenLooks * Double.random(in: 0.9...1.1)
@@ -241,8 +242,9 @@ actor PostgresPush {
         lookTimer = nil
         guard isStillWanted, !delivers, let store else { return }
         let groups = store.assumeIsolated { store in
-            store.lookForReleases()
-            return Array(store.groups)
+            let groups = Array(store.groups)
+            store.lookForReleases(of: groups)
+            return groups
         }
         let subscribers = subscribers
         store.notes.assumeIsolated { $0.look(at: groups) { subscribers.send(.noted($0)) } }

@@ -4,12 +4,11 @@ internal import ElectionStores
 internal import LeaderElection
 
 extension PostgresStore {
-    /// Where nothing is pushed: looks, with one statement, which leases were given back, and tells of each of them once.
+    /// Where nothing is pushed: looks, with one statement, which of these were given back, and tells of each of them once.
     ///
     /// A lease that ran out is not looked for: whoever waits for it knows when.
-    func lookForReleases() {
+    func lookForReleases(of groups: [ElectionGroup]) {
         guard !groups.isEmpty else { return }
-        let groups = Array(groups)
         var parameters = PostgresParameters()
         parameters.add(texts: groups.map(\.name))
         let timeout = attemptTimeout
