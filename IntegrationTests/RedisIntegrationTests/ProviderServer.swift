@@ -65,7 +65,9 @@ final class OwnRedis: Sendable {
     ) async throws -> Process {
         guard let program else { throw Failure(description: "redis-server is not installed") }
         let config = directory.appending(path: "redis.conf")
-        let lines = ["port \(port)", "bind 127.0.0.1", "dir \(directory.path)", "loglevel warning"] + options
+        // Without one for the cluster it would be among those that the system gives to outgoing connections.
+        let address = ["port \(port)", "cluster-port \(port - 400)", "bind 127.0.0.1"]
+        let lines = address + ["dir \(directory.path)", "loglevel warning"] + options
         try (lines.joined(separator: "\n") + "\n").write(to: config, atomically: true, encoding: .utf8)
         let process = Process()
         process.executableURL = URL(filePath: program)

@@ -66,7 +66,9 @@ actor ClusterMap {
         // Always anew: a channel that has moved away is the usual reason for coming back.
         refresh().flatMap {
             self.assumeIsolated { $0.owner(of: slot) }
-        }.flatMap { [connector] target in connector.open(target.address, login) }
+        }.flatMap { [connector] target in
+            target.link.assumeIsolated { $0.dialSecond { connector.open(target.address, login) } }
+        }
     }
 
     /// What a node said about a slot.

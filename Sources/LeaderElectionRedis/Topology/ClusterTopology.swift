@@ -43,6 +43,9 @@ final class ClusterTopology: RedisTopology {
             loop: map.loop,
             patience: patience,
             dial: { [map, pushLogin] in map.assumeIsolated { $0.dial(ownerOf: slot, pushLogin) } },
+            mayStay: { [map] in
+                map.assumeIsolated { $0.knownOwner(of: slot)?.link.assumeIsolated { $0.isFailing } } != true
+            },
             receive
         )
     }

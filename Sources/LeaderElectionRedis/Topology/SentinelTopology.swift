@@ -41,9 +41,9 @@ final class SentinelTopology: RedisTopology {
     ) -> any RedisSubscription {
         var login = login
         login.asksForInfo = false
-        let dial: RedisLink.Dial = { [watch, directory, login] in
+        let dial: RedisLink.Dial = { [watch, directory, link, login] in
             watch.start()
-            return directory.dialPrimary(login)
+            return link.assumeIsolated { $0.dialSecond { directory.dialPrimary(login) } }
         }
         let subscription = RedisPushLink.start(
             name: link.name,
@@ -51,6 +51,7 @@ final class SentinelTopology: RedisTopology {
             loop: link.loop,
             patience: patience,
             dial: dial,
+            mayStay: { [link] in !link.assumeIsolated { $0.isFailing } },
             receive
         )
         watch.onSwitch { [weak subscription] error, address in

@@ -14,7 +14,7 @@ final class SingleTopology: RedisTopology {
         }
         var login = login
         login.asksForInfo = false
-        dialPush = { [login] in connector.open(address, login) }
+        dialPush = { [link, login] in link.assumeIsolated { $0.dialSecond { connector.open(address, login) } } }
     }
 
     func node(forKey key: String) async throws -> any RedisNode { link }
@@ -36,6 +36,7 @@ final class SingleTopology: RedisTopology {
             loop: link.loop,
             patience: patience,
             dial: dialPush,
+            mayStay: { [link] in !link.assumeIsolated { $0.isFailing } },
             receive
         )
     }

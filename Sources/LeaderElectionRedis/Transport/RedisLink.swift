@@ -33,6 +33,7 @@ actor RedisLink: RedisNode {
     }
 
     private static let lastCall = Atomic<UInt64>(0)
+    private static let longestWait = TimeAmount.seconds(5)
 
     /// Where it leads, for people.
     nonisolated let name: String
@@ -126,6 +127,20 @@ actor RedisLink: RedisNode {
         }
         return promise.futureResult
     }
+
+    /// Dials for something that comes second to this connection, once this one is there.
+    ///
+    /// A server that has one connection left for us must not give it to what is of no use alone.
+    func dialSecond(_ dial: @escaping Dial) -> EventLoopFuture<RedisConnection> {
+        let promise = loop.makePromise(of: Void.self)
+        whenConnected(Ticket().id, until: .now() + Self.longestWait) { result in
+            promise.completeWith(result.map { _ in }.mapError { $0 as any Error })
+        }
+        return promise.futureResult.flatMap { dial() }
+    }
+
+    /// Whether there is no connection and the last attempt failed.
+    var isFailing: Bool { !isConnected && backOff.cause != nil }
 
     var isConnected: Bool { if case .connected = state { true } else { false } }
 

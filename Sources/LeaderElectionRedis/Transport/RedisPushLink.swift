@@ -10,6 +10,8 @@ internal import NIOCore
 actor RedisPushLink {
     typealias Receive = @Sendable (RedisPush) -> Void
     typealias Patience = @Sendable () -> Duration
+    /// Whether a connection may be kept for this; asked on the event loop.
+    typealias Permission = @Sendable () -> Bool
 
     private enum State {
         case waiting(Scheduled<Void>)
@@ -24,6 +26,7 @@ actor RedisPushLink {
     private let channel: String
     private let verbs: [String]
     private let dial: RedisLink.Dial
+    private let mayStay: Permission
     private let receive: Receive
     /// After how much silence a server is asked whether it is there, and how long it may take to answer.
     private let patience: Patience
@@ -48,8 +51,10 @@ actor RedisPushLink {
         loop: any EventLoop,
         patience: @escaping Patience,
         dial: @escaping RedisLink.Dial,
+        mayStay: @escaping Permission,
         _ receive: @escaping Receive
     ) {
+        self.mayStay = mayStay
         self.patience = patience
         self.name = name
         self.channel = channel
@@ -67,6 +72,7 @@ actor RedisPushLink {
         loop: any EventLoop,
         patience: @escaping Patience,
         dial: @escaping RedisLink.Dial,
+        mayStay: @escaping Permission = { true },
         _ receive: @escaping Receive
     ) -> Subscription {
         let link = RedisPushLink(
@@ -76,6 +82,7 @@ actor RedisPushLink {
             loop: loop,
             patience: patience,
             dial: dial,
+            mayStay: mayStay,
             receive
         )
         loop.execute { link.assumeIsolated { $0.connect() } }
@@ -227,6 +234,10 @@ actor RedisPushLink {
     }
 
     private func askWhetherAlive(_ connection: RedisConnection) {
+        guard mayStay() else {
+            let text = "there is no connection for commands to Redis at \(connection.address), so that push gives way"
+            return connection.end(ElectionError(.storeUnavailable, text))
+        }
         guard !hasHeard else { return scheduleCheck(connection) }
         guard let ping = try? RedisRequest([RedisCommand("PING")]) else { return }
         connection.assumeIsolated { $0.send(ping) }
