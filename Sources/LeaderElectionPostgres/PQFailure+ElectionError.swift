@@ -13,12 +13,14 @@ extension PQFailure {
         static let encoding = "!encoding"
     }
 
-    /// Whether a connection to this server, in this state, is of no use for statements.
-    var endsConnection: Bool {
+    /// Whether a connection to this server, in this state, is of no use for what it is for.
+    func endsConnection(as role: PostgresLink.Role) -> Bool {
         guard !isConnectionLost, let sqlState else { return true }
         switch sqlState {
-        // Read-only; no table, schema or column; the server shuts down.
-        case State.readOnly, "42P01", "3F000", "42703", "57P01", "57P02", "57P03", "57P04", "57P05": return true
+        // No table, schema or column.
+        case "42P01", "3F000", "42703": return role == .resident
+        // Read-only; the server shuts down.
+        case State.readOnly, "57P01", "57P02", "57P03", "57P04", "57P05": return true
         default: return false
         }
     }

@@ -109,7 +109,7 @@ extension PostgresStore {
         return .trouble(
             "room",
             seen,
-            why: "each process takes two and one for notes; who gets none cannot renew after a lost connection",
+            why: "each process takes two; who gets none cannot renew after a lost connection",
             remedy: "raise max_connections, or put a pooler in session mode between"
         )
     }

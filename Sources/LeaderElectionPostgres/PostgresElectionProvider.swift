@@ -99,7 +99,7 @@ public final class PostgresElectionProvider: PushingProvider, NoteKeepingProvide
         try await store.transfer(requests)
     }
 
-    /// One statement for all notes, on the connection for notes.
+    /// One statement for all notes, on the connection that listens, or on one of their own.
     ///
     /// The commit of notes that are no news waits for no disk and no standby.
     ///
@@ -122,7 +122,8 @@ public final class PostgresElectionProvider: PushingProvider, NoteKeepingProvide
     /// Listens on a connection of its own.
     public func hints(_ receive: @escaping @Sendable (ProviderHint) -> Void) -> any HintSubscription {
         let subscription = store.subscribers.add(receive)
-        SerialThread.engine.execute { [store] in store.assumeIsolated { $0.startHints() } }
+        // Before anything that is asked from now on: notes are to find its connection.
+        SerialThread.engine.executeNext { [store] in store.assumeIsolated { $0.startHints() } }
         return subscription
     }
 

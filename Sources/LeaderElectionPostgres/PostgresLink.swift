@@ -17,12 +17,22 @@ actor PostgresLink {
 
     typealias Text = @Sendable (PostgresQueries) -> PostgresStatement
 
+    /// Whose statement it is.
+    enum Role: Sendable {
+        /// One of those that the connection is for.
+        case resident
+        /// One about notes, on a connection that is for something else: as far as that still works, nothing that befalls
+        /// the statement ends it.
+        case guest
+    }
+
     private struct Call {
         let id: UInt64
         /// Told by the connection that will carry it: what can be asked depends on the server.
         let statement: Text
+        let role: Role
         let timeout: Duration
-        let completion: (sending Result<Reply, any Error>) -> Void
+        var completion: (sending Result<Reply, any Error>) -> Void
         let timer: SerialThread.Timer
         var sent = ElectionInstant.distantPast
         var result: PQResult?
@@ -98,6 +108,7 @@ actor PostgresLink {
     /// Runs a statement, and hands its answer to `read`.
     func run<Answer: Sendable>(
         _ statement: @escaping Text,
+        as role: Role = .resident,
         timeout: Duration,
         _ read: @escaping @Sendable (Reply) throws -> Answer
     ) async throws -> Answer {
@@ -106,7 +117,7 @@ actor PostgresLink {
         let id = lastCall
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                submit(id, statement, timeout) { outcome in
+                submit(id, statement, role, timeout) { outcome in
                     continuation.resume(with: Result { try read(try outcome.get()) })
                 }
             }
@@ -121,16 +132,18 @@ actor PostgresLink {
     /// Runs a statement, and hands what came of it to `finish` on the engine's thread.
     func run(
         _ statement: @escaping Text,
+        as role: Role = .resident,
         timeout: Duration,
         then finish: @escaping (borrowing Result<Reply, any Error>) -> Void
     ) {
         lastCall += 1
-        submit(lastCall, statement, timeout) { finish($0) }
+        submit(lastCall, statement, role, timeout) { finish($0) }
     }
 
     private func submit(
         _ id: UInt64,
         _ statement: @escaping Text,
+        _ role: Role,
         _ timeout: Duration,
         _ completion: @escaping (sending Result<Reply, any Error>) -> Void
     ) {
@@ -139,7 +152,14 @@ actor PostgresLink {
             guard let self else { return }
             self.assumeIsolated { $0.giveUp(id, nil) }
         }
-        let call = Call(id: id, statement: statement, timeout: timeout, completion: completion, timer: timer)
+        let call = Call(
+            id: id,
+            statement: statement,
+            role: role,
+            timeout: timeout,
+            completion: completion,
+            timer: timer
+        )
         switch phase {
         case .open: send(call)
         case .opening: waiting.append(call)
@@ -161,12 +181,18 @@ actor PostgresLink {
 
     /// A caller does not wait any longer.
     ///
-    /// What was sent may still be carried out, and must not be followed by anything on the same connection.
+    /// What was sent may still be carried out, and must not be followed by anything on the same connection; but a note
+    /// may be followed by another, and its answer is waited for a while longer.
     private func giveUp(_ id: UInt64, _ error: (any Error)?) {
         if let index = waiting.firstIndex(where: { $0.id == id }) {
             let call = waiting.remove(at: index)
             finish(call, .failure(error ?? lastFailure ?? tookTooLong(call.timeout)))
-        } else if let index = open?.calls.firstIndex(where: { $0.id == id }), let call = open?.calls.remove(at: index) {
+        } else if let index = open?.calls.firstIndex(where: { $0.id == id }), let call = open?.calls[index] {
+            if let error, call.role == .guest {
+                open?.calls[index].completion = { _ in }
+                return call.completion(.failure(error))
+            }
+            open?.calls.remove(at: index)
             finish(call, .failure(error ?? tookTooLong(call.timeout)))
             end(tookTooLong(call.timeout))
         }
@@ -176,8 +202,8 @@ actor PostgresLink {
         ElectionError(.timedOut, "\(opener.settings.place) did not answer within \(timeout.text())")
     }
 
-    private func explained(_ failure: PQFailure) -> ElectionError {
-        failure.electionError(opener.settings, isAboutNotes: purpose.isNotes)
+    private func explained(_ failure: PQFailure, to role: Role = .resident) -> ElectionError {
+        failure.electionError(opener.settings, isAboutNotes: purpose.isNotes || role == .guest)
     }
 
     private func unreachable() -> ElectionError {
@@ -240,6 +266,8 @@ actor PostgresLink {
     /// When an attempt may be made again.
     var nextAttempt: ElectionInstant { retryAt }
     var isOpen: Bool { phase == .open }
+    /// Whether the last attempt failed.
+    var isFailing: Bool { failures > 0 }
 
     /// Gives the connection up; whatever was under way has an unknown outcome.
     private func end(_ error: ElectionError) {
@@ -342,9 +370,8 @@ actor PostgresLink {
                 mayPrepare = false
                 return send(call.asNew)
             }
-            let error = explained(failure)
-            finish(call, .failure(error))
-            if failure.endsConnection { end(error) }
+            finish(call, .failure(explained(failure, to: call.role)))
+            if failure.endsConnection(as: call.role) { end(explained(failure)) }
         } else if let result = call.result {
             finish(call, .success(Reply(result: result, sent: call.sent, received: .now)))
         } else {

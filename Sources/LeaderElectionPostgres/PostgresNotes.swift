@@ -2,16 +2,23 @@
 #if Postgres
 internal import LeaderElection
 
-/// The notes beside the leases, on a connection of their own, which is there while they are used.
+/// The notes beside the leases, on the connection for notifications while there is one, or else on one of their own.
 ///
 /// Renewals stand in one line with everything else on their connection. A table of notes that somebody locks, or a
-/// missing permission for it, must not hold them up, nor end their connection.
+/// missing permission for it, must not hold them up, nor end their connection. Notifications, too, would come late behind
+/// notes that wait: after a failure these are on their own, until one succeeds there.
 actor PostgresNotes {
-    private nonisolated let link: PostgresLink
+    /// Opened when it is wanted, and closed when the other will do, or after a while without use.
+    private nonisolated let own: PostgresLink
     private nonisolated let queries: PostgresNoteQueries
+    /// The connection for notifications.
+    private var shared: PostgresLink?
+    /// Whether the last attempt on the shared connection failed, and none on the own one has succeeded since.
+    private var mustBeAlone = false
     /// How long the last caller was ready to wait; a reading has no time-out of its own and gets this one.
     private var timeout = Duration.seconds(2)
     private var lastUse = ElectionInstant.distantPast
+    /// On the own connection.
     private var underWay = 0
     private var idleTimer: SerialThread.Timer?
     private var sweepTimer: SerialThread.Timer?
@@ -25,7 +32,7 @@ actor PostgresNotes {
 
     init(_ settings: PostgresSettings) {
         // An opener of its own as well: it waits for what it opens.
-        link = PostgresLink(PostgresOpener(settings), .notes)
+        own = PostgresLink(PostgresOpener(settings), .notes)
         queries = PostgresNoteQueries(settings)
     }
 
@@ -91,14 +98,16 @@ actor PostgresNotes {
     func look(at groups: [ElectionGroup], _ tell: @escaping @Sendable (ElectionGroup) -> Void) {
         // Who has no use for notes must not be the one that makes their table.
         guard lastUse > .distantPast, !groups.isEmpty else { return }
-        lastUse = .now
-        watchForIdleness()
         var parameters = PostgresParameters()
         parameters.add(texts: groups.map(\.name))
         let statement = queries.fingerprints.with(parameters)
         let timeout = timeout
+        let link = link
+        let role: PostgresLink.Role = link === own ? .resident : .guest
+        lastUse = .now
+        if role == .resident { watchForIdleness() }
         link.assumeIsolated { link in
-            link.run({ _ in statement }, timeout: timeout) { [weak self] outcome in
+            link.run({ _ in statement }, as: role, timeout: timeout) { [weak self] outcome in
                 guard case .success(let reply) = outcome else { return }
                 let found = reply.result.integers(of: groups)
                 self?.assumeIsolated { $0.saw(found, of: groups, tell) }
@@ -114,6 +123,14 @@ actor PostgresNotes {
 
     // MARK: - The connection
 
+    /// Shares a connection from now on; nil if there is none any more.
+    func share(_ link: PostgresLink?) {
+        shared = link
+        closeIfIdle()
+    }
+
+    private var link: PostgresLink { (mustBeAlone ? nil : shared) ?? own }
+
     private func run<Answer: Sendable>(
         _ statement: PostgresStatement,
         _ parameters: PostgresParameters,
@@ -121,15 +138,45 @@ actor PostgresNotes {
         _ read: @escaping @Sendable (PQResult) throws -> Answer
     ) async throws -> Answer {
         if let timeout { self.timeout = timeout }
+        sweepLater()
+        defer { lastUse = .now }
+        let statement = statement.with(parameters)
+        let link = link
+        guard link !== own else { return try await runAlone(statement, read) }
+        do {
+            return try await link.run({ _ in statement }, as: .guest, timeout: self.timeout) { try read($0.result) }
+        } catch let error as ElectionError {
+            mustBeAlone = true
+            // It may be enough to make the table, which is done where a connection is opened for notes. To say the same
+            // again does no harm; there is no time for it after a time-out.
+            guard error.code != .timedOut else { throw error }
+            return try await runAlone(statement, read)
+        }
+    }
+
+    private func runAlone<Answer: Sendable>(
+        _ statement: PostgresStatement,
+        _ read: @escaping @Sendable (PQResult) throws -> Answer
+    ) async throws -> Answer {
         underWay += 1
         watchForIdleness()
-        sweepLater()
         defer {
             underWay -= 1
-            lastUse = .now
+            closeIfIdle()
         }
-        let statement = statement.with(parameters)
-        return try await link.run({ _ in statement }, timeout: self.timeout) { try read($0.result) }
+        let answer = try await own.run({ _ in statement }, timeout: timeout) { try read($0.result) }
+        mustBeAlone = false
+        return answer
+    }
+
+    /// Keeps no third connection while two will do.
+    private func closeIfIdle() {
+        if link !== own { giveWay() }
+    }
+
+    /// The connection for statements cannot be had: perhaps because of this one.
+    func giveWay() {
+        if underWay == 0 { own.assumeIsolated { $0.hangUp() } }
     }
 
     private func watchForIdleness() {
@@ -141,8 +188,9 @@ actor PostgresNotes {
 
     private func lookForIdleness() {
         idleTimer = nil
+        guard own.assumeIsolated({ $0.isOpen }) else { return }
         if underWay == 0, .now - lastUse >= Self.idleTime * 0.9 {
-            link.assumeIsolated { $0.hangUp() }
+            own.assumeIsolated { $0.hangUp() }
         } else {
             watchForIdleness()
         }
@@ -165,14 +213,14 @@ actor PostgresNotes {
         link.assumeIsolated { link in
             guard link.isOpen else { return }
             // If it fails, the next one may succeed; nobody waits for either.
-            link.run({ _ in statement }, timeout: timeout) { _ in }
+            link.run({ _ in statement }, as: .guest, timeout: timeout) { _ in }
         }
     }
 
     func shutDown() {
         idleTimer?.cancel()
         sweepTimer?.cancel()
-        link.assumeIsolated { $0.close() }
+        own.assumeIsolated { $0.close() }
     }
 }
 #endif

@@ -17,8 +17,14 @@ actor PostgresPush {
     private nonisolated let testChannel: SQLName
     private nonisolated let lots: PostgresLots
 
-    private var link: PostgresLink?
+    private var link: PostgresLink? {
+        didSet {
+            let link = link
+            store?.notes.assumeIsolated { $0.share(link) }
+        }
+    }
     private var isWanted = false
+    private var isWaitingForWork = false
     private var hasWarned = false
     /// Whether the connection was seen to deliver.
     private var delivers = false
@@ -75,13 +81,32 @@ actor PostgresPush {
     }
 
     private func open() {
-        guard isStillWanted else { return }
+        guard isStillWanted, let work = store?.work else { return }
+        // If the server has one connection left for us, it must be the one for statements.
+        guard work.assumeIsolated({ $0.isOpen }) else {
+            let patience = patience
+            isWaitingForWork = true
+            let next = work.assumeIsolated { work in
+                work.connect(patience: patience)
+                return work.nextAttempt
+            }
+            return openLater(at: max(next, .now + .seconds(1)))
+        }
+        isWaitingForWork = false
         let link = self.link ?? newLink()
         self.link = link
         let patience = patience
         let next = link.assumeIsolated { $0.connect(patience: patience) ? nil : $0.nextAttempt }
         if let next { openLater(at: next) }
     }
+
+    /// The connection for statements is there.
+    func workOpened() {
+        if isWaitingForWork { open() }
+    }
+
+    /// The connection for statements cannot be had: perhaps because of this one.
+    func giveWay() { link?.assumeIsolated { $0.hangUp() } }
 
     private func newLink() -> PostgresLink {
         let link = PostgresLink(opener, .listening([settings.channel, lots.own, testChannel]))

@@ -293,14 +293,21 @@ actor PostgresStore {
         guard !isObservingWork else { return }
         isObservingWork = true
         work.assumeIsolated { work in
-            work.observe(onOpen: { [weak self] facts in
-                guard let self else { return }
-                self.assumeIsolated { $0.connected(facts) }
-            })
+            work.observe(
+                onOpen: { [weak self] facts in self?.assumeIsolated { $0.connected(facts) } },
+                onEnd: { [weak self] _ in self?.assumeIsolated { $0.disconnected() } }
+            )
         }
     }
 
+    private func disconnected() {
+        guard work.assumeIsolated({ $0.isFailing }) else { return }
+        push?.assumeIsolated { $0.giveWay() }
+        notes.assumeIsolated { $0.giveWay() }
+    }
+
     private func connected(_ facts: PostgresOpener.Facts) {
+        push?.assumeIsolated { $0.workOpened() }
         // Another database grants nothing while leases of before may last, so that its clock needs no suspicion.
         clock.connected(to: settings.quarantine ? facts.database : nil)
         let unknown = [

@@ -92,11 +92,18 @@ struct FailureTests {
     }
 
     @Test func onlyWhatTouchesTheWholeConnectionEndsIt() {
-        for state in ["25006", "42P01", "57P01"] { #expect(PQFailure(sqlState: state, message: "").endsConnection) }
-        for state in ["42501", "40P01", "55P03", "23505", "53100"] {
-            #expect(!PQFailure(sqlState: state, message: "").endsConnection)
+        func ends(_ state: String?, as role: PostgresLink.Role) -> Bool {
+            PQFailure(sqlState: state, message: "").endsConnection(as: role)
         }
-        #expect(PQFailure(sqlState: nil, message: "").endsConnection)
+        for role in [PostgresLink.Role.resident, .guest] {
+            for state in ["25006", "57P01", nil] { #expect(ends(state, as: role)) }
+            for state in ["42501", "40P01", "55P03", "23505", "53100"] { #expect(!ends(state, as: role)) }
+        }
+        // A table of notes that is missing says nothing about the others.
+        for state in ["42P01", "3F000", "42703"] {
+            #expect(ends(state, as: .resident))
+            #expect(!ends(state, as: .guest))
+        }
     }
 
     @Test func notificationsSayWhatHappenedToAGroup() throws {
