@@ -144,9 +144,7 @@ struct ConnectionTests {
         try await TestDatabase.with { database in
             let leader = try Contender("leader", try database.provider())
             let term = try await leader.acquireSoon()
-            let admin = TestSession(database.url.replacing("elect:elect-secret", with: "admin:admin-secret"))
-            let user = "single_\(database.schema)"
-            try await admin.run("CREATE ROLE \(user) LOGIN PASSWORD 'secret' CONNECTION LIMIT 1 IN ROLE elect")
+            let (user, admin) = try await database.user(connections: 1)
             let url = database.url.replacing("elect:elect-secret", with: "\(user):secret")
             let waiting = try Contender("waiting", try database.provider(url: url))
             #expect(try await waiting.acquire().record != nil)

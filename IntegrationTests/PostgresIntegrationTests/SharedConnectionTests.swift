@@ -81,9 +81,7 @@ struct SharedConnectionTests {
         try await TestDatabase.with { database in
             // Whose tables they are.
             try await Notes(database.provider()).write("a", "text")
-            let admin = TestSession(database.url.replacing("elect:elect-secret", with: "admin:admin-secret"))
-            let user = "double_\(database.schema)"
-            try await admin.run("CREATE ROLE \(user) LOGIN PASSWORD 'secret' CONNECTION LIMIT 2 IN ROLE elect")
+            let (user, admin) = try await database.user(connections: 2)
             let listener = try await Listener(database, user: "\(user):secret")
             try await listener.notes.write("b", "text")
             #expect(try await listener.hearsRelease(of: "another"))
@@ -98,9 +96,7 @@ struct SharedConnectionTests {
         try await TestDatabase.with { database in
             // Whose tables they are.
             try await Notes(database.provider()).write("a", "text")
-            let admin = TestSession(database.url.replacing("elect:elect-secret", with: "admin:admin-secret"))
-            let user = "single_\(database.schema)"
-            try await admin.run("CREATE ROLE \(user) LOGIN PASSWORD 'secret' CONNECTION LIMIT 1 IN ROLE elect")
+            let (user, admin) = try await database.user(connections: 1)
             let url = database.url.replacing("elect:elect-secret", with: "\(user):secret")
             for round in 0..<4 {
                 let contender = try Contender("candidate", try database.provider(url: url), group: "group \(round)")
@@ -121,9 +117,7 @@ struct SharedConnectionTests {
         try await TestDatabase.with { database in
             // Whose tables they are.
             _ = try await Contender("owner", try database.provider(), group: "another").acquireSoon()
-            let admin = TestSession(database.url.replacing("elect:elect-secret", with: "admin:admin-secret"))
-            let user = "double_\(database.schema)"
-            try await admin.run("CREATE ROLE \(user) LOGIN PASSWORD 'secret' CONNECTION LIMIT 2 IN ROLE elect")
+            let (user, admin) = try await database.user(connections: 2)
             let listener = try await Listener(database, user: "\(user):secret")
             #expect(try await listener.hearsRelease(of: "a third"))
             try await admin.run("ALTER ROLE \(user) CONNECTION LIMIT 1")

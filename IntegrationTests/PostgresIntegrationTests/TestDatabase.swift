@@ -44,6 +44,14 @@ struct TestDatabase: Sendable {
         )
     }
 
+    /// A user who may do what `elect` may, on so many connections; with a session of somebody who may drop it.
+    func user(connections: Int) async throws -> (name: String, admin: TestSession) {
+        let admin = TestSession(url.replacing("elect:elect-secret", with: "admin:admin-secret"))
+        let name = "limited_\(schema)"
+        try await admin.run("CREATE ROLE \(name) LOGIN PASSWORD 'secret' CONNECTION LIMIT \(connections) IN ROLE elect")
+        return (name, admin)
+    }
+
     /// Runs SQL on a connection of its own; the first column of the first row.
     @discardableResult
     func run(_ sql: String) async throws -> String? { try await TestSession(url).run(sql) }
