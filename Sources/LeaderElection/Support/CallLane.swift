@@ -23,13 +23,13 @@ package actor CallLane<Request: Sendable, Answer: Sendable> {
 
     private struct Entry {
         let request: Request
+        let timeout: Duration
         let expires: ElectionInstant
         let deliver: Delivery
     }
 
     /// A slice, so that the first batch of ten thousand is taken without moving the others.
     private var waiting: ArraySlice<Entry> = []
-    private var timeout = Duration.seconds(1)
     private var isFlushScheduled = false
     private var callsUnderWay: Set<UInt64> = []
     private var abandonedCalls = 0
@@ -64,8 +64,7 @@ package actor CallLane<Request: Sendable, Answer: Sendable> {
         isUrgent: Bool = false,
         _ deliver: @escaping Delivery
     ) {
-        let entry = Entry(request: request, expires: clock.now + timeout, deliver: deliver)
-        self.timeout = timeout
+        let entry = Entry(request: request, timeout: timeout, expires: clock.now + timeout, deliver: deliver)
         // At once, if there is nothing to answer first: whoever submits is not ready for answers before it has returned.
         if isUrgent, waiting.isEmpty, callsUnderWay.isEmpty, abandonedCalls < Self.maximumAbandonedCalls {
             return send([entry])
@@ -124,6 +123,8 @@ package actor CallLane<Request: Sendable, Answer: Sendable> {
         callsUnderWay.insert(id)
         let requests = batch.map(\.request)
         let deliveries = batch.map(\.deliver)
+        // Who waits least decides: nobody's next call is to wait for one that it has given up.
+        let timeout = batch.lazy.map(\.timeout).min() ?? .zero
         // The one place that starts a task outside the tree of `run()`. A task group would have to wait for a call
         // that never returns; leadership must end on time and `run()` must return all the same.
         let task = Task(executorPreference: caller) { [call, unknown] in
@@ -140,7 +141,9 @@ package actor CallLane<Request: Sendable, Answer: Sendable> {
                     answers = requests.map { _ in unknown(error) }
                 }
             } catch {
-                answers = requests.map { _ in unknown(error) }
+                // Only an abandoned call is cancelled; what matters to people is why.
+                let reason: any Error = error is CancellationError ? Self.abandoned(after: timeout) : error
+                answers = requests.map { _ in unknown(reason) }
             }
             await self.returned(id, answers, to: deliveries)
         }
@@ -150,6 +153,10 @@ package actor CallLane<Request: Sendable, Answer: Sendable> {
                 self.assumeIsolated { $0.abandon(id, task) }
             }
         }
+    }
+
+    private static func abandoned(after timeout: Duration) -> ElectionError {
+        ElectionError(.timedOut, "a call took longer than \(timeout.text()) and was given up; its outcome is unknown")
     }
 
     private func returned(_ id: UInt64, _ answers: [Answer], to deliveries: [Delivery]) {

@@ -45,14 +45,15 @@ struct QuorumMember: Sendable {
             executor: SerialThread.engine,
             clock: .system,
             maximumBatch: 1,
-            unknown: { error in
-                // The lane cancels what takes too long.
-                guard error is CancellationError else { return .failed(.wrapping(error)) }
-                return .failed(ElectionError(.timedOut, "\(name) did not answer in time", cause: error))
-            },
+            unknown: { .failed(.wrapping($0)) },
             call: { calls in
                 var replies: [QuorumReply] = []
-                for call in calls { replies.append(try await Self.carryOut(call, store)) }
+                do {
+                    for call in calls { replies.append(try await Self.carryOut(call, store)) }
+                } catch let error as CancellationError {
+                    // The lane cancels what takes too long, and does not know whom it asked.
+                    throw ElectionError(.timedOut, "\(name) did not answer in time", cause: error)
+                }
                 return replies
             }
         )
