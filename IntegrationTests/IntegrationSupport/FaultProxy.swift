@@ -36,7 +36,8 @@ package final class FaultProxy: Sendable {
         var nextRule = 1
         var counters = Counters()
         var patterns: [[UInt8]: Int] = [:]
-        var refuses = false
+        /// How many connections may be open at once.
+        var room = Int.max
         var resets = 0
         var isClosed = false
     }
@@ -99,7 +100,7 @@ package final class FaultProxy: Sendable {
     package func clear() {
         change {
             $0.rules = []
-            $0.refuses = false
+            $0.room = .max
         }
     }
 
@@ -107,7 +108,10 @@ package final class FaultProxy: Sendable {
     package func hold() { for direction in FaultRule.Direction.allCases { add(FaultRule(.hold, direction)) } }
 
     /// New connections are reset at once.
-    package func refuse() { change { $0.refuses = true } }
+    package func refuse() { admit(0) }
+
+    /// New connections are reset at once while so many are open.
+    package func admit(_ connections: Int) { change { $0.room = connections } }
 
     /// Resets all connections that are open.
     package func resetAll() { change { $0.resets += 1 } }

@@ -75,10 +75,10 @@ final class ProxyLoop {
                 shared.state.withLock { connection.read(.replies, &$0) }
             }
         }
-        if polled[1].revents != 0 { accept(refuses: shared.state.withLock { $0.refuses }) }
+        if polled[1].revents != 0 { accept(room: shared.state.withLock { $0.room }) }
     }
 
-    private func accept(refuses: Bool) {
+    private func accept(room: Int) {
         while true {
             let client = systemAccept(listener)
             guard client >= 0 else { return }
@@ -87,7 +87,8 @@ final class ProxyLoop {
             shared.state.withLock { $0.counters.connections += 1 }
             let server = SocketCalls.make()
             let address = NetworkAddress(host: "127.0.0.1", port: target)
-            guard !refuses, server >= 0, SocketCalls.connect(server, to: address) == 0 || errno == EINPROGRESS else {
+            let isAdmitted = connections.count < room
+            guard isAdmitted, server >= 0, SocketCalls.connect(server, to: address) == 0 || errno == EINPROGRESS else {
                 SocketCalls.abort(client)
                 if server >= 0 { close(server) }
                 continue

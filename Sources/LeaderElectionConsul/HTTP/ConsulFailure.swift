@@ -26,8 +26,12 @@ enum ConsulFailure {
         where error == .deadlineExceeded || error == .readTimeout || error == .connectTimeout
             || error == .getConnectionFromPoolTimeout:
             return late(at: place)
-        case let error as HTTPClientError where error == .remoteConnectionClosed:
-            (code, text) = (.storeUnavailable, "Consul at \(place) closes connections; check that the agent is up")
+        case let error where isClosing(error):
+            (code, text) = (
+                .storeUnavailable,
+                "Consul at \(place) closes connections; check that the agent is up, and that its http_max_conns_per_client "
+                    + "leaves room for this process"
+            )
         case let error as HTTPClientError where error == .cancelled || error == .alreadyShutdown:
             return CancellationError()
         case let error as HTTPClientError where error == .tlsHandshakeTimeout:
@@ -51,6 +55,16 @@ enum ConsulFailure {
             (code, text) = (.storeUnavailable, "the connection to Consul at \(place) broke: \(Self.short(error))")
         }
         return ElectionError(code, text, cause: error)
+    }
+
+    /// One thing, however far a request had come when it happened.
+    private static func isClosing(_ error: any Error) -> Bool {
+        switch error {
+        case let error as HTTPClientError: error == .remoteConnectionClosed
+        case let error as ChannelError: error == .ioOnClosedChannel || error == .eof || error == .inputClosed
+        case let error as IOError: error.errnoCode == ECONNRESET || error.errnoCode == EPIPE
+        default: false
+        }
     }
 
     static func late(at place: String) -> ElectionError {

@@ -29,17 +29,34 @@ final class ConsulHTTP: Sendable {
         case put
     }
 
+    /// What a request is for.
+    ///
+    /// Each has connections of its own: where an agent allows no more of them, a query that waits cannot get into that of
+    /// a renewal.
+    enum Purpose: Sendable {
+        /// To lead, or to find out who does.
+        case calls
+        /// To wait for releases.
+        case releases
+        /// To wait for notes.
+        case notes
+    }
+
     let loop: any EventLoop
-    private let client: HTTPClient
+    /// The answers to calls.
+    let answers: Occasion
+    private let clients: (calls: HTTPClient, releases: HTTPClient, notes: HTTPClient)
     private let base: String
     private let headers: HTTPHeaders
     private let scope: String
     private let place: String
     /// When requests may be sent again, and why not now.
     private let pause = Mutex<(until: ElectionInstant, cause: ElectionError)?>(nil)
+    private let refusalHandler = Mutex<(@Sendable (any Error) -> Void)?>(nil)
 
     init(_ settings: ConsulSettings) {
         loop = ConsulEventLoop.group.next()
+        answers = Occasion(on: loop)
         var configuration = HTTPClient.Configuration()
         configuration.httpVersion = .http1Only
         configuration.redirectConfiguration = .disallow
@@ -59,7 +76,10 @@ final class ConsulHTTP: Sendable {
             }
             base = "\(scheme)://\(name.contains(":") ? "[\(name)]" : name):\(port)"
         }
-        client = HTTPClient(eventLoopGroupProvider: .shared(ConsulEventLoop.group), configuration: configuration)
+        func client() -> HTTPClient {
+            HTTPClient(eventLoopGroupProvider: .shared(ConsulEventLoop.group), configuration: configuration)
+        }
+        clients = (client(), client(), client())
         var headers = HTTPHeaders()
         if let token = settings.token { headers.add(name: "X-Consul-Token", value: token) }
         headers.add(name: "Content-Type", value: "application/json")
@@ -76,6 +96,12 @@ final class ConsulHTTP: Sendable {
         place = settings.place
     }
 
+    /// Calls `action`, on the event loop, whenever a connection for calls is refused or broken, or the agent is asked too
+    /// much.
+    func onRefusal(_ action: @escaping @Sendable (any Error) -> Void) {
+        refusalHandler.withLock { $0 = action }
+    }
+
     /// Sends a request; the future fails with an ``ElectionError`` that names cause and remedy.
     ///
     /// - Parameters:
@@ -86,7 +112,8 @@ final class ConsulHTTP: Sendable {
         _ path: String,
         body: ByteBuffer? = nil,
         within timeout: Duration,
-        accepting status: UInt? = nil
+        accepting status: UInt? = nil,
+        for purpose: Purpose = .calls
     ) -> (reply: EventLoopFuture<ConsulReply>, cancel: @Sendable () -> Void) {
         let request: HTTPClient.Request
         do {
@@ -103,11 +130,11 @@ final class ConsulHTTP: Sendable {
         let now = ElectionInstant.now
         let deadline = now + max(.milliseconds(1), timeout)
         guard let pause = pause.withLock({ $0 }), pause.until > now else {
-            return send(request, until: deadline, accepting: status)
+            return send(request, until: deadline, accepting: status, for: purpose)
         }
         guard pause.until < deadline else { return (loop.makeFailedFuture(pause.cause), {}) }
         let later = loop.scheduleTask(in: TimeAmount(pause.until - now)) {
-            self.send(request, until: deadline, accepting: status)
+            self.send(request, until: deadline, accepting: status, for: purpose)
         }
         let reply = later.futureResult.flatMapErrorThrowing { _ in throw CancellationError() }.flatMap(\.reply)
         let cancel: @Sendable () -> Void = {
@@ -120,9 +147,16 @@ final class ConsulHTTP: Sendable {
     private func send(
         _ request: HTTPClient.Request,
         until deadline: ElectionInstant,
-        accepting status: UInt?
+        accepting status: UInt?,
+        for purpose: Purpose
     ) -> (reply: EventLoopFuture<ConsulReply>, cancel: @Sendable () -> Void) {
         let sent = ElectionInstant.now
+        let client =
+            switch purpose {
+            case .calls: clients.calls
+            case .releases: clients.releases
+            case .notes: clients.notes
+            }
         let task = client.execute(
             request: request,
             delegate: ResponseAccumulator(request: request, maxBodySize: Self.longestBody),
@@ -152,7 +186,17 @@ final class ConsulHTTP: Sendable {
                     body: response.body ?? ByteBuffer()
                 )
             }
+        if purpose == .calls { reply.whenComplete(called) }
         return (reply, { task.fail(reason: CancellationError()) })
+    }
+
+    @Sendable private func called(_ result: Result<ConsulReply, any Error>) {
+        switch result {
+        case .success: answers.come()
+        case .failure(let error):
+            guard (error as? ElectionError)?.code == .storeUnavailable else { return }
+            refusalHandler.withLock { $0 }?(error)
+        }
     }
 
     private func leaveAlone(_ time: Duration, _ cause: ElectionError) {
@@ -163,6 +207,8 @@ final class ConsulHTTP: Sendable {
     }
 
     /// Ends all connections; whatever is under way fails.
-    func close() { client.shutdown { _ in } }
+    func close() {
+        for client in [clients.calls, clients.releases, clients.notes] { client.shutdown { _ in } }
+    }
 }
 #endif

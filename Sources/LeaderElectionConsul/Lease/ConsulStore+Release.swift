@@ -5,6 +5,7 @@ internal import NIOCore
 
 extension ConsulStore {
     func release(_ requests: [ReleaseRequest], until deadline: ElectionInstant) async -> [ReleaseAnswer] {
+        watch.released(requests)
         var answers = [ReleaseAnswer?](repeating: nil, count: requests.count)
         for round in 0..<3 {
             var groups: Set<ElectionGroup> = []

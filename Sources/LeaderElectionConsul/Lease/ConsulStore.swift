@@ -38,8 +38,12 @@ final class ConsulStore: Sendable {
         self.names = names
         self.held = held
         self.sessions = sessions
-        news = ConsulNews(http, names, subscribers)
         watch = ConsulWatch(http, names, held, sessions, crowds, subscribers, logger: settings.logger)
+        news = ConsulNews(http, names, watch, subscribers)
+        http.onRefusal { [weak watch, weak news] error in
+            watch?.giveWay(to: error)
+            news?.giveWay(to: error)
+        }
     }
 
     /// A little before the caller gives up, so that it hears the cause from here, and always in the same words.

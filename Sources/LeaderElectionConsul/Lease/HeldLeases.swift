@@ -12,6 +12,8 @@ final class HeldLeases: Sendable {
         set { leases.withLock { $0[group] = newValue } }
     }
 
+    var isEmpty: Bool { leases.withLock { $0.isEmpty } }
+
     var all: [ElectionGroup: HeldLease] { leases.withLock { $0 } }
 
     func hasAny(of session: String) -> Bool { leases.withLock { $0.contains { $0.value.session == session } } }

@@ -18,12 +18,14 @@ final class ConsulNews: Sendable {
 
     private let http: ConsulHTTP
     private let names: KeyNames
+    private let watch: ConsulWatch
     private let subscribers: HintSubscribers
     private let state = Mutex(State())
 
-    init(_ http: ConsulHTTP, _ names: KeyNames, _ subscribers: HintSubscribers) {
+    init(_ http: ConsulHTTP, _ names: KeyNames, _ watch: ConsulWatch, _ subscribers: HintSubscribers) {
         self.http = http
         self.names = names
+        self.watch = watch
         self.subscribers = subscribers
     }
 
@@ -33,15 +35,22 @@ final class ConsulNews: Sendable {
         let query = state.withLock { state -> BlockingQuery? in
             guard !state.isStopped, state.query?.isEnded ?? true else { return nil }
             state.seen = [:]
-            state.query = BlockingQuery(http, below: names.news, longestRetry: .seconds(30), reader)
+            state.query = BlockingQuery(http, below: names.news, for: .notes, longestRetry: .seconds(30), reader)
             return state.query
         }
         if let query { http.loop.execute { query.start() } }
     }
 
+    /// Lets others go first, on the event loop: see ``BlockingQuery/giveWay(to:)``.
+    func giveWay(to error: any Error) { state.withLock { $0.query }?.giveWay(to: error) }
+
     private var reader: BlockingQuery.Reader {
         BlockingQuery.Reader(
             isWanted: { [subscribers] in !subscribers.isEmpty },
+            turn: { [watch] _, ask in
+                // Releases matter more than notes, where there is no connection for both.
+                if watch.isCurrent { ask() } else { watch.catchesUp.next(within: .seconds(15), ask) }
+            },
             wait: { 55 },
             read: { [weak self] in try self?.read($0) ?? .nothing },
             interrupted: { _, _ in }

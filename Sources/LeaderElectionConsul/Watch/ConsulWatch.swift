@@ -25,6 +25,8 @@ final class ConsulWatch: Sendable {
         var seen: [String: SeenKey] = [:]
         /// Names of keys that have changed since they were seen, in a way that is still to be told.
         var refuted: Set<String> = []
+        /// By the group's name, who was given back by this process last: if that is what was seen, it is old.
+        var released: [String: Nonce] = [:]
         /// Since when no key has gone: what is not seen has been missing for so long.
         var complete = ElectionInstant.distantFuture
         /// Why the query keeps failing.
@@ -40,6 +42,8 @@ final class ConsulWatch: Sendable {
     private let subscribers: HintSubscribers
     private let logger: Logger?
     private let state = Mutex(State())
+    /// When it sees everything again, or for the first time.
+    let catchesUp: Occasion
 
     init(
         _ http: ConsulHTTP,
@@ -57,6 +61,7 @@ final class ConsulWatch: Sendable {
         self.crowds = crowds
         self.subscribers = subscribers
         self.logger = logger
+        catchesUp = Occasion(on: http.loop)
     }
 
     /// Whether every change of a key is seen as it happens.
@@ -76,7 +81,8 @@ final class ConsulWatch: Sendable {
                 let seen = state.seen[name]
                 if let seen, let holder = seen.holder {
                     // Whether a lease is one's own is too much to be left to what was true a moment ago.
-                    let isOurs = holder.nonce.map { $0 == request.nonce || $0 == request.previousNonce } ?? false
+                    let ours = [request.nonce, request.previousNonce, state.released[name]]
+                    let isOurs = holder.nonce.map { ours.contains($0) } ?? false
                     if isOurs || seen.since < recently {
                         unknown.insert(request.group)
                         known.removeValue(forKey: request.group)
@@ -101,6 +107,14 @@ final class ConsulWatch: Sendable {
         }
     }
 
+    /// Leases of this process are being given back: whoever still sees them held has to look again.
+    func released(_ requests: some Sequence<ReleaseRequest>) {
+        state.withLock { state in
+            guard state.isCurrent else { return }
+            for request in requests { state.released[KeyNames.encode(request.group)] = request.nonce }
+        }
+    }
+
     /// For how long the group's entry, or that there is none, has been seen as it is; zero if it is not what was seen last.
     func unchanged(_ group: ElectionGroup, _ entry: KVEntry?) -> Duration {
         state.withLock { state in
@@ -117,6 +131,9 @@ final class ConsulWatch: Sendable {
     }
 
     func stop() { http.loop.execute { self.end() } }
+
+    /// Lets others go first, on the event loop: see ``BlockingQuery/giveWay(to:)``.
+    func giveWay(to error: any Error) { state.withLock { $0.query }?.giveWay(to: error) }
 
     // MARK: - On the event loop
 
@@ -136,12 +153,20 @@ final class ConsulWatch: Sendable {
         }
         let reader = BlockingQuery.Reader(
             isWanted: { [subscribers] in !subscribers.isEmpty },
-            // So long a connection that died in silence goes unnoticed; each answer holds all entries, however.
-            wait: { [weak self] in (self?.state.withLock { $0.seen.count } ?? 0) < 500 ? 10 : 55 },
+            turn: { [http, held] failures, ask in
+                // Who leads has a renewal to send first, and no need to hear at once of a release.
+                if failures == 0 || held.isEmpty { ask() } else { http.answers.next(within: .seconds(5), ask) }
+            },
+            wait: { [weak self, http] in
+                // A query that gives way is in the agent's way until it would have been answered.
+                guard http.answers.hasCome else { return 1 }
+                // So long a connection that died in silence goes unnoticed; each answer holds all entries, however.
+                return (self?.state.withLock { $0.seen.count } ?? 0) < 500 ? 10 : 55
+            },
             read: { [weak self] in try self?.read($0) ?? .nothing },
             interrupted: { [weak self] in self?.interrupted($0, failures: $1) }
         )
-        let query = BlockingQuery(http, below: names.prefix, longestRetry: .seconds(1), reader)
+        let query = BlockingQuery(http, below: names.prefix, for: .releases, longestRetry: .seconds(1), reader)
         state.withLock { ($0.query, $0.timer) = (query, timer) }
         query.start()
     }
@@ -164,7 +189,7 @@ final class ConsulWatch: Sendable {
 
     private func interrupted(_ error: any Error, failures: Int) {
         state.withLock { state in
-            (state.isCurrent, state.seen, state.refuted) = (false, [:], [])
+            (state.isCurrent, state.seen, state.refuted, state.released) = (false, [:], [], [:])
             if failures >= Self.patience { state.interruption = .wrapping(error) }
         }
     }
@@ -192,6 +217,7 @@ final class ConsulWatch: Sendable {
             var changes: [SeenKey.Change] = []
             for (name, key) in news {
                 state.refuted.remove(name)
+                if key.holder?.nonce != state.released[name] { state.released.removeValue(forKey: name) }
                 let old = state.seen.updateValue(key, forKey: name)
                 if let change = SeenKey.Change(name, from: old, to: key) { changes.append(change) }
             }
@@ -210,6 +236,7 @@ final class ConsulWatch: Sendable {
             let lost = held.settle(at: answer.index) { seen[KeyNames.encode($0)] }
             for group in lost { subscribers.send(.changed(group)) }
         }
+        if answer.isFirst { catchesUp.come() }
         guard !answer.isFirst, !answer.wentBack else {
             subscribers.send(.resync)
             return .news(pause: .zero)
