@@ -81,8 +81,11 @@ final class ConsulWatch: Sendable {
                 let seen = state.seen[name]
                 if let seen, let holder = seen.holder {
                     // Whether a lease is one's own is too much to be left to what was true a moment ago.
-                    let ours = [request.nonce, request.previousNonce, state.released[name]]
-                    let isOurs = holder.nonce.map { ours.contains($0) } ?? false
+                    let released = state.released[name]
+                    let isOurs =
+                        holder.nonce.map {
+                            $0 == request.nonce || $0 == request.previousNonce || $0 == released
+                        } ?? false
                     if isOurs || seen.since < recently {
                         unknown.insert(request.group)
                         known.removeValue(forKey: request.group)
