@@ -150,7 +150,7 @@ struct EnsembleTests {
             )
             let rest = addresses.filter { $0 != ours }.map { "\($0.host):\($0.port)" }.joined(separator: ",")
             let elsewhere = try ZooKeeperElectionProvider(
-                try ZooKeeperSettings(servers: rest, root: "/cut-off", tickTime: .milliseconds(200))
+                ZooKeeperSettings(servers: rest, root: "/cut-off", tickTime: .milliseconds(200))
             )
             // Has its session before the lease begins, which nobody renews while that is made.
             try await Asker(elsewhere, "another group", "other", lease: .seconds(3)).termSoon()
