@@ -37,6 +37,25 @@ import Testing
         #expect(KeyNames.group(named: "a%2Fb")?.name == "a/b")
     }
 
+    @Test(
+        arguments: [
+            #""Value":"AAH/+w==","Flags":18446744073709551615"#, #""Value":"","Session":"""#,
+            #""Session":null,"Value":null"#, #""Value":"e\u0079J9","Flags":null,"Session":"\u0061""#,
+            #""Session":"\"s\"","Flags": 0 "#, #""Other":null"#,
+        ]
+    ) func anEntryIsWhatADecoderMakesOfIt(fields: String) throws {
+        let text = #"[{"Key":"p","ModifyIndex":7,\#(fields)}]"#
+        #expect(try read(text).map(\.entry) == JSONDecoder().decode([KVEntry].self, from: Data(text.utf8)))
+    }
+
+    @Test(
+        arguments: [
+            #""Value":"e""#, #""Value":"a-b=""#, #""Value":7"#, #""Flags":-1"#, #""Flags":"1""#, #""Session":[]"#,
+        ]
+    ) func anEntryThatADecoderRefusesIsRefused(fields: String) {
+        #expect(throws: ElectionError.self) { try read(#"[{"Key":"p","ModifyIndex":7,\#(fields)}]"#) }
+    }
+
     @Test func nothingIsAnEmptyListing() throws {
         for text in ["", "[]", " [ ] "] { #expect(try read(text).isEmpty) }
     }

@@ -243,8 +243,8 @@ struct LeaseRuleTests {
     }
 
     @Test func metadataMayBeWrittenByHand() {
-        let text = " { \"a\" : \"\\u0041\\n\\/\\ud83d\\uddf3\" , \"b\":\"\"} "
-        #expect(MetadataText.decode(text) == ["a": "A\n/🗳", "b": ""])
+        let text = " { \"a\" : \"\\u0041\\n\\/\\ud83d\\uddf3\" , \"b\":\"\",\"é🗳\":\"e\u{301}\"} "
+        #expect(MetadataText.decode(text) == ["a": "A\n/🗳", "b": "", "é🗳": "e\u{301}"])
     }
 }
 #endif

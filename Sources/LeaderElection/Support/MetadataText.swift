@@ -63,6 +63,11 @@ package enum MetadataText {
 
         private mutating func string() -> String? {
             guard take("\"") else { return nil }
+            // Almost all are as they stand there.
+            if let end = rest.firstIndex(where: { $0 == "\"" || $0 == "\\" }), rest[end] == "\"" {
+                defer { rest = rest[rest.index(after: end)...] }
+                return String(rest[..<end])
+            }
             var units: [UInt16] = []
             while let scalar = rest.popFirst() {
                 switch scalar {

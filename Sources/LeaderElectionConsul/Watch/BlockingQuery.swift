@@ -51,11 +51,10 @@ final class BlockingQuery: Sendable {
         var obstacle: (any Error)?
         /// When that was the case last, and how often in a row.
         var gaveWay: (at: ElectionInstant, times: Int) = (.distantPast, 0)
+        var budget = ReadingBudget()
         var random = SystemRandomNumberGenerator()
     }
 
-    /// After what changes more often than it can be read, the next look waits.
-    private static var longestPause: Duration { .seconds(1) }
     /// Who gave way tries again after twice this at the latest, then more and more rarely.
     private static var absence: Duration { .seconds(2) }
     private static var longestAbsence: Duration { .seconds(60) }
@@ -147,9 +146,8 @@ final class BlockingQuery: Sendable {
                 state.withLock { ($0.index, $0.failures) = (answer.wentBack ? 0 : newIndex, 0) }
             }
             let now = ElectionInstant.now
-            let cost = now - received
             let early: Duration = received - sent < .milliseconds(100) ? .milliseconds(200) : .zero
-            var pause = cost > .milliseconds(2) ? min(cost * 8, Self.longestPause) : .zero
+            var pause = state.withLock { $0.budget.spend(now - received, at: now) }
             switch worth {
             case .news(let least): pause = max(pause, least)
             case .nothing: pause = max(pause, early)
