@@ -122,7 +122,7 @@ struct NoteTests {
                 try await agent.call("PUT", "kv/\(stem).\(root)/abandoned/\(key)?flags=\(expiry)", key)
             }
         }
-        try await agent.call("PUT", "kv/\(stem).notes/not-a-note", "of somebody else")
+        try await agent.call("PUT", "kv/\(stem).notes/not-a-note?flags=\(UInt64.max)", "of somebody else")
         try await write(provider, note("text"))
         #expect(try await keys("\(stem).notes/").count == 3, "not with every note")
         provider.store.nextSweep.withLock { $0 = .now }

@@ -57,11 +57,11 @@ struct Contender: Sendable {
         return 0
     }
 
-    func renew(term: Int64) async throws -> RenewAnswer {
-        try await provider.renew([
-            RenewRequest(group: group, nonce: nonce, term: term, leaseDuration: lease, timeout: timeout)
-        ])[0]
+    func renewRequest(term: Int64) -> RenewRequest {
+        RenewRequest(group: group, nonce: nonce, term: term, leaseDuration: lease, timeout: timeout)
     }
+
+    func renew(term: Int64) async throws -> RenewAnswer { try await provider.renew([renewRequest(term: term)])[0] }
 
     /// Until the store is back.
     func renewSoon(term: Int64) async throws -> RenewAnswer {

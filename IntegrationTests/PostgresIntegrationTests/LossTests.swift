@@ -109,6 +109,38 @@ struct LossTests {
         }
     }
 
+    /// What people write into a row who want a leader to stay, or to go, harms no other group either.
+    @Test(.needs(.postgres), arguments: ["infinity", "294276-12-31", "-infinity", "4713-01-01 BC"])
+    func aTimeThatIsNoNumberIsOneOfARow(expires: String) async throws {
+        try await TestDatabase.with { database in
+            let odd = try Contender("odd", try database.provider(), group: "odd")
+            let good = try Contender("good", odd.provider, group: "good")
+            let oddTerm = try #require(try await odd.acquire().term)
+            let goodTerm = try #require(try await good.acquire().term)
+            try await database.run(
+                """
+                UPDATE \(database.table) SET expires = '\(expires)', seq = 9223372036854775807, ttl_ms = 9223372036854775807
+                WHERE grp = 'odd'
+                """
+            )
+            let isOver = expires.hasPrefix("-") || expires.hasSuffix("BC")
+            let provider = try database.provider()
+            let others = try ["odd", "good", "free"].map { try Contender("other", provider, group: $0) }
+            let answers = try await provider.acquire(others.map { $0.request() })
+            #expect((answers[0].term != nil) == isOver && answers[1].term == nil && answers[2].term != nil)
+            for answer in try await provider.holders(of: others.map(\.group)) {
+                guard case .held = answer else {
+                    Issue.record("a lease that is held was answered \(answer)")
+                    continue
+                }
+            }
+            let renewals = try await odd.provider.renew([
+                odd.renewRequest(term: oddTerm), good.renewRequest(term: goodTerm),
+            ])
+            #expect(renewals.map(\.isRenewed) == [!isOver, true])
+        }
+    }
+
     @Test(.needs(.postgres), arguments: ["off", "on"])
     func whatIsReliedOnIsDurableAndAReleaseIsNot(_ setting: String) async throws {
         try await TestDatabase.with { database in

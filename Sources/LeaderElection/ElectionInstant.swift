@@ -20,12 +20,14 @@ public struct ElectionInstant: Hashable, Sendable, InstantProtocol {
 
     /// The instant that much later.
     public func advanced(by duration: Duration) -> ElectionInstant {
-        ElectionInstant(nanoseconds: nanoseconds + duration.wholeNanoseconds)
+        let step = duration.wholeNanoseconds
+        let (sum, isTooFar) = nanoseconds.addingReportingOverflow(step)
+        return ElectionInstant(nanoseconds: isTooFar ? (step < 0 ? .min : .max) : sum)
     }
 
     /// How much later the other instant is.
     public func duration(to other: ElectionInstant) -> Duration {
-        .nanoseconds(other.nanoseconds - nanoseconds)
+        .nanoseconds(other.nanoseconds) - .nanoseconds(nanoseconds)
     }
 
     /// Whether the left instant comes first.
@@ -37,15 +39,14 @@ public struct ElectionInstant: Hashable, Sendable, InstantProtocol {
 }
 
 extension Duration {
-    /// Rounded towards zero; saturates at the limits of `Int64` (292 years).
+    /// Rounded towards zero, and never more than 73 years: what a store says may be anything, and has to be reckoned with.
     package var wholeNanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        if overflow { return seconds < 0 ? .min / 4 : .max / 4 }
-        return scaled + attoseconds / 1_000_000_000
+        let limit = Duration.nanoseconds(.max / 4)
+        let (seconds, attoseconds) = min(max(self, .zero - limit), limit).components
+        return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
     }
 
     package static func * (duration: Duration, factor: Double) -> Duration {
-        .nanoseconds(Int64(Double(duration.wholeNanoseconds) * factor))
+        .nanoseconds(Int64(clamping: Int128(Double(duration.wholeNanoseconds) * factor)))
     }
 }

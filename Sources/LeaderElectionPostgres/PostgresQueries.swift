@@ -106,6 +106,20 @@ struct PostgresQueries: Sendable {
         "(extract(epoch FROM \(expression)) * 1000000)::bigint"
     }
 
+    /// How long it is from one time to another, in µs: zero if it is over, a century at most, and null for no time.
+    ///
+    /// People write `infinity` where a time stands. No number can be made of that, and one row must not fail a statement for
+    /// the groups of all others.
+    private static func microseconds(from clock: String, until time: String) -> String {
+        """
+        CASE WHEN \(time) <= \(clock) THEN 0 WHEN \(time) > \(clock) + interval '100 years' THEN 3155760000000000
+            WHEN \(time) IS NOT NULL THEN greatest(0, \(microseconds(time)) - \(microseconds(clock))) END
+        """
+    }
+
+    /// Grows by one, and begins again after the largest number there is.
+    private static let nextSequence = "l.seq % 9223372036854775807 + 1"
+
     private static let newTerm = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
     // $1 groups, $2 nonces, $3 previous nonces, $4 holders, $5 incarnations, $6 metadata, $7 leases in ms,
@@ -134,7 +148,7 @@ struct PostgresQueries: Sendable {
                 SELECT clock_timestamp() AS clock,
                     coalesce(\(microseconds("clock_timestamp()")) > $10::bigint, false) AS doubted,
                     coalesce(NOT \(identity.differs(from: "a")) AND a.longest_lease_ms >= $11::bigint, false) AS known,
-                    greatest(0, \(microseconds("a.no_grants_before")) - \(microseconds("clock_timestamp()"))) AS wait
+                    coalesce(\(microseconds(from: "clock_timestamp()", until: "a.no_grants_before")), 0) AS wait
                 FROM (VALUES (1)) AS one(id) LEFT JOIN \(authority) a ON a.id = one.id
             ), found AS MATERIALIZED (
                 SELECT i.n, l.*, l.grp IS NULL OR coalesce(\(isFree), false) AS free, coalesce(\(isOwn), false) AS own
@@ -151,7 +165,7 @@ struct PostgresQueries: Sendable {
             ), updated AS (
                 UPDATE \(lease) AS l SET
                     term = CASE WHEN \(isOwn) THEN l.term ELSE greatest(l.term + 1, \(newTerm)) END,
-                    seq = CASE WHEN \(isOwn) THEN l.seq + 1 ELSE 0 END,
+                    seq = CASE WHEN \(isOwn) THEN \(nextSequence) ELSE 0 END,
                     nonce = i.nonce, holder = i.holder, incarnation = i.incarnation, meta = i.meta::jsonb,
                     ttl_ms = i.ttl, expires = clock_timestamp() + i.ttl * interval '1 millisecond'
                 FROM (
@@ -169,7 +183,7 @@ struct PostgresQueries: Sendable {
             )
             SELECT \(microseconds("s.clock")), t.term, f.free, s.known, s.wait, s.doubted,
                 f.term, f.holder, f.incarnation, f.meta::text, f.ttl_ms, f.seq,
-                \(microseconds("f.expires")) - \(microseconds("s.clock")), (SELECT count(setting) FROM durable)
+                \(microseconds(from: "s.clock", until: "f.expires")), (SELECT count(setting) FROM durable)
             FROM server s CROSS JOIN input i JOIN found f ON f.n = i.n LEFT JOIN told t ON t.grp = i.grp ORDER BY i.n
             """
     }
@@ -217,7 +231,7 @@ struct PostgresQueries: Sendable {
             system_id = coalesce(excluded.system_id, a.system_id),
             timeline = coalesce(excluded.timeline, a.timeline),
             storage = excluded.storage
-        RETURNING greatest(0, \(microseconds("a.no_grants_before")) - \(microseconds("clock_timestamp()")))
+        RETURNING \(microseconds(from: "clock_timestamp()", until: "a.no_grants_before"))
         """
     }
 
@@ -229,7 +243,7 @@ struct PostgresQueries: Sendable {
             SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[])
                 WITH ORDINALITY AS i(grp, nonce, term, ttl, n)
         ), renewed AS (
-            UPDATE \(lease) AS l SET seq = l.seq + 1, ttl_ms = i.ttl,
+            UPDATE \(lease) AS l SET seq = \(nextSequence), ttl_ms = i.ttl,
                 expires = clock_timestamp() + i.ttl * interval '1 millisecond'
             FROM input i
             WHERE l.grp = i.grp AND l.nonce = i.nonce AND l.term = i.term AND l.expires > clock_timestamp()
@@ -239,7 +253,7 @@ struct PostgresQueries: Sendable {
             (SELECT count(setting) FROM durable)
         FROM (VALUES (1)) AS one(id) LEFT JOIN (
             SELECT i.n, l.term, l.holder, l.incarnation, l.meta::text, l.ttl_ms, l.seq,
-                \(microseconds("l.expires")) - \(microseconds("clock_timestamp()")) AS left
+                \(microseconds(from: "clock_timestamp()", until: "l.expires")) AS left
             FROM input i LEFT JOIN \(lease) l
                 ON l.grp = i.grp AND l.nonce IS NOT NULL AND l.nonce <> i.nonce AND l.expires > clock_timestamp()
             WHERE i.n NOT IN (SELECT r.n FROM renewed r)
@@ -326,7 +340,7 @@ struct PostgresQueries: Sendable {
         """
         SELECT \(microseconds("clock_timestamp()")), l.nonce IS NOT NULL AND l.expires > clock_timestamp(),
             l.term, l.holder, l.incarnation, l.meta::text, l.ttl_ms, l.seq,
-            \(microseconds("l.expires")) - \(microseconds("clock_timestamp()"))
+            \(microseconds(from: "clock_timestamp()", until: "l.expires"))
         FROM unnest($1::text[]) WITH ORDINALITY AS i(grp, n) LEFT JOIN \(lease) l ON l.grp = i.grp ORDER BY i.n
         """
     }

@@ -14,9 +14,12 @@ extension PQResult {
             let metadata = MetadataText.decode(text(row, column + 3) ?? "{}"),
             let lease = integer(row, column + 4), lease >= 0, let sequence = integer(row, column + 5)
         else {
-            throw ElectionError(.storeCorrupted, "the row of the lease holds values that no election writes")
+            throw ElectionError(
+                .storeCorrupted,
+                "the row of the lease holds values that no election writes; correct or delete it"
+            )
         }
-        let left = integer(row, column + 6).map { Duration.microseconds(max(0, $0)) }
+        let left = integer(row, column + 6).map { Duration.microseconds($0) }
         return LeaseRecord(
             term: term,
             holder: Candidate(id: id, incarnation: incarnation, metadata: metadata),

@@ -31,7 +31,10 @@ struct LeaseRow {
         deadline = ElectionInstant(nanoseconds: row.integer(8))
         processLock = row.text(9)
         guard term > 0, term < .max, leaseMilliseconds >= 0, row.isNull(1) || nonce != nil else {
-            throw ElectionError(.storeCorrupted, "the row of the lease holds values that no election writes")
+            throw ElectionError(
+                .storeCorrupted,
+                "the row of the lease holds values that no election writes; correct or delete it"
+            )
         }
         guard nonce != nil else {
             holder = nil
@@ -40,7 +43,10 @@ struct LeaseRow {
         guard let id = row.text(2), let incarnation = row.nonce(3),
             let metadata = MetadataText.decode(row.text(4) ?? "{}")
         else {
-            throw ElectionError(.storeCorrupted, "the row of the lease does not say properly who holds it")
+            throw ElectionError(
+                .storeCorrupted,
+                "the row of the lease does not say properly who holds it; correct or delete it"
+            )
         }
         holder = Candidate(id: id, incarnation: incarnation, metadata: metadata)
     }

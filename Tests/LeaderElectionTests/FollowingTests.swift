@@ -26,6 +26,27 @@ import Testing
         #expect(harness.drain().first == "acquire")
     }
 
+    /// What a store holds may be anything: whoever only reads it must not fall over it.
+    @Test(arguments: [Duration.nanoseconds(Int64.max), .nanoseconds(9_000_000_000_000_000_000), .seconds(Int64.max)])
+    func aLeaseOfCenturiesIsWaitedFor(lease: Duration) throws {
+        for (remaining, isObserverTimed) in [(lease, false), (nil, false), (nil, true)] {
+            var harness = try MachineHarness()
+            harness.start()
+            let held = record(
+                term: .max,
+                lease: lease,
+                sequence: .max,
+                remaining: remaining,
+                isObserverTimed: isObserverTimed
+            )
+            for _ in 0..<3 {
+                harness.answer(try harness.takeAcquire(), .held(held))
+                #expect(harness.machine.leader?.id == held.holder.id)
+                harness.hint()
+            }
+        }
+    }
+
     @Test func hintIsAskedAtOnce() throws {
         var harness = try MachineHarness()
         harness.start()

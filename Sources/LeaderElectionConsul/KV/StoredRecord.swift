@@ -57,7 +57,7 @@ struct StoredRecord: Hashable, Sendable {
             nonce: nonce,
             leaseDuration: .nanoseconds(lease),
             lockDelay: fields["lockDelayNanoseconds"].flatMap { Int64($0) }.map { .nanoseconds($0) },
-            sequence: fields["sequence"].flatMap { Int64($0) } ?? 0,
+            sequence: fields["sequence"].flatMap { Int64($0) }.map { min($0, 1 << 53) } ?? 0,
             term: fields["term"].flatMap { Int64($0) },
             isHandover: fields["handover"] == "true"
         )

@@ -107,7 +107,7 @@ extension ConsulStore {
 
     private static func deletion(of entry: KVEntry, at now: UInt64) -> KVOperation? {
         // Keys that name no time are not notes.
-        guard entry.flags > 0, entry.flags + grace < now else { return nil }
+        guard entry.flags > 0, entry.flags < now, now - entry.flags > grace else { return nil }
         return .compareAndDelete(entry.key, entry.modifyIndex)
     }
 
@@ -130,11 +130,13 @@ extension ConsulStore {
         }
         for root in isDue ? [names.notes, names.news] : [] {
             http.send(.get, "kv/\(root)?recurse", within: .seconds(30)).reply.whenSuccess { [weak self] reply in
-                guard let self, reply.outcome == .done,
-                    let entries: [KVEntry] = try? TransactionResult.decode(reply.body)
-                else { return }
+                guard let self, reply.outcome == .done else { return }
                 let now = Self.wallMilliseconds
-                clear(entries.compactMap { Self.deletion(of: $0, at: now) })
+                var old: [KVOperation] = []
+                try? KVListing(reply.body).forEach { item in
+                    if let deletion = Self.deletion(of: try item.entry(), at: now) { old.append(deletion) }
+                }
+                clear(old)
             }
         }
     }
