@@ -31,6 +31,7 @@ import Testing
         )
         #expect(try await eventually { candidate.leads })
         candidate.terminate()
-        #expect(try await candidate.process.exitCode() == 0)
+        let code = try await candidate.process.exitCode()
+        #expect(code == 0, "\(candidate.process.standardError)")
     }
 }

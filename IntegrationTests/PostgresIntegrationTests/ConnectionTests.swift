@@ -2,8 +2,17 @@
 #if Postgres
 internal import IntegrationSupport
 internal import LeaderElection
-internal import LeaderElectionPostgres
 internal import Testing
+
+@testable internal import LeaderElectionPostgres
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
 
 /// Connections that end, are cut, or never come about.
 @Suite(.timeLimit(.minutes(2)))
@@ -209,6 +218,21 @@ struct ConnectionTests {
             let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '\(name)'"
             #expect(try await eventually { try await database.run(sql) == "0" })
         }
+    }
+
+    @Test(.needs(.postgres)) func aProcessMayEndWhileAConnectionIsMade() async {
+        await #expect(processExitsWith: .success) {
+            // Handlers run in reverse order, so that whatever libraries register with the first connection comes before.
+            atexit { _exit(ConnectionTests.connects() ? EXIT_SUCCESS : EXIT_FAILURE) }
+            #expect(ConnectionTests.connects())
+            exit(EXIT_FAILURE)
+        }
+    }
+
+    /// Through a handshake of TLS.
+    private static func connects() -> Bool {
+        let parameters = PQConnection.parse(Backend.postgres.url + "?sslmode=require") ?? [:]
+        return (try? PQConnection.connect(parameters.map { ($0.key, $0.value) })) != nil
     }
 }
 #endif

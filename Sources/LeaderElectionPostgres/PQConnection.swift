@@ -83,6 +83,9 @@ final class PQConnection {
         let payload: String
     }
 
+    /// A thread of ours may be in a handshake while another one ends the process.
+    private static let openSSLIsKept: Void = election_pq_keep_openssl()
+
     private let connection: OpaquePointer
 
     private init(_ connection: OpaquePointer) { self.connection = connection }
@@ -91,6 +94,7 @@ final class PQConnection {
 
     /// Blocks until the server lets us in, or every host was tried.
     static func connect(_ parameters: [(keyword: String, value: String)]) throws(PQFailure) -> PQConnection {
+        openSSLIsKept
         let keywords = parameters.map { strdup($0.keyword) }
         let values = parameters.map { strdup($0.value) }
         defer { for text in keywords + values { free(text) } }
