@@ -59,10 +59,11 @@ struct ConformanceSuiteTests {
     }
 
     /// A store whose answers get lost: those of each provider as the rule says.
-    private func fixture(losing occasion: FaultRule.Occasion) -> ProviderConformance {
+    private func fixture(losing occasion: FaultRule.Occasion, of verbs: Set<FaultRule.Operation>) -> ProviderConformance
+    {
         let clock = ManualClock()
         let store = InMemoryElectionStore(clock: clock)
-        let rule = FaultRule(.dropAfterApplying, when: occasion)
+        let rule = FaultRule(.dropAfterApplying, when: occasion, on: verbs)
         return ProviderConformance(
             makeProvider: {
                 FaultyProvider(wrapping: InMemoryElectionProvider(store: store), clock: clock, rules: [rule])
@@ -71,21 +72,42 @@ struct ConformanceSuiteTests {
         )
     }
 
-    @Test(
-        "an answer that is lost once breaks no promise",
-        arguments: ProviderConformance.cases(for: .expiry).filter { $0.requires == .expiry },
-        [[true], [false, true], [false, false, true]]
-    )
-    func toleratesLostAnswers(_ conformanceCase: ProviderConformance.Case, losses: [Bool]) async throws {
-        try await conformanceCase.run(fixture(losing: .sequence(losses)))
-    }
+    /// Cases, each with the verbs whose answers get lost.
+    private static let exchanges: [(ProviderConformance.Case, Set<FaultRule.Operation>)] = {
+        let plain = ProviderConformance.cases(for: .expiry).filter { $0.requires == .expiry }
+        let others: [String: Set<FaultRule.Operation>] = [
+            "a lease that is transferred is the heir's, in a larger term": [.transfer],
+            "an heir's lease lasts from the transfer on": [.transfer],
+            "a note is read as it was written, by everybody, until it is removed": [
+                .writeNotes, .removeNotes, .readNotes,
+            ],
+        ]
+        return plain.map { ($0, [.acquire, .renew, .release, .holders]) }
+            + ProviderConformance.cases(for: .all).compactMap { aCase in others[aCase.description].map { (aCase, $0) } }
+    }()
 
     @Test(
-        "a store whose answers never come is a defect",
-        arguments: ProviderConformance.cases(for: .expiry).filter { $0.requires == .expiry }
+        "an answer that is lost once breaks no promise",
+        arguments: exchanges,
+        [[true], [false, true], [false, false, true]]
     )
-    func refusesSilence(_ conformanceCase: ProviderConformance.Case) async {
-        await #expect(throws: ConformanceFailure.self) { try await conformanceCase.run(fixture(losing: .always)) }
+    func toleratesLostAnswers(
+        _ exchange: (ProviderConformance.Case, Set<FaultRule.Operation>),
+        losses: [Bool]
+    ) async throws {
+        try await exchange.0.run(fixture(losing: .sequence(losses), of: exchange.1))
+    }
+
+    @Test("a store whose answers never come is a defect", arguments: exchanges)
+    func refusesSilence(_ conformanceCase: ProviderConformance.Case, _ verbs: Set<FaultRule.Operation>) async {
+        await #expect(throws: ConformanceFailure.self) {
+            try await conformanceCase.run(fixture(losing: .always, of: verbs))
+        }
+    }
+
+    @Test("what is said of lost answers is said of cases that there are")
+    func knowsTheExchanges() {
+        #expect(Self.exchanges.count { $0.1.contains(.transfer) || $0.1.contains(.readNotes) } == 3)
     }
 
     @Test("every case has a name of its own")

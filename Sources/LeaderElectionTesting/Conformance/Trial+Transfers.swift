@@ -30,7 +30,7 @@ extension Trial {
     }
 
     func transfer(_ provider: any TransferringProvider, _ request: TransferRequest) async throws -> TransferAnswer {
-        try single(try await provider.transfer([request]))
+        try await answer(provider, request).answer
     }
 
     /// A request that is refused at first and goes on to wait: what somebody must have made to be an heir.
@@ -44,21 +44,25 @@ extension Trial {
         return request
     }
 
-    /// Moves a lease that is held, and answers the term if the store tells it.
+    /// Moves a lease that is held, and answers the term if the store tells it and the answer was not lost.
     @discardableResult
     func handDown(
         _ provider: any TransferringProvider,
         _ grant: Grant,
         to heir: AcquireRequest
     ) async throws -> Int64? {
-        let answer = try await transfer(provider, transferRequest(grant, to: heir))
-        guard case .transferred(let term) = answer else {
-            throw failure("a lease that is held was not transferred: \(answer)")
+        switch try await answer(provider, transferRequest(grant, to: heir)) {
+        case (.transferred(let term), _):
+            if let term {
+                try expect(
+                    term > grant.term,
+                    "the lease was transferred in term \(term), the one before was \(grant.term)"
+                )
+            }
+            return term
+        case (.notHeld, isRepeated: true): return nil
+        case (let answer, _): throw failure("a lease that is held was not transferred: \(answer)")
         }
-        if let term {
-            try expect(term > grant.term, "the lease was transferred in term \(term), the one before was \(grant.term)")
-        }
-        return term
     }
 
     /// The heir asks, and is granted what was moved to it.
@@ -85,7 +89,7 @@ extension Trial {
 
     /// Somebody else asks meanwhile, and gets nothing.
     func isKept(_ provider: any ElectionProvider, from request: AcquireRequest) async throws {
-        switch try single(try await provider.acquire([request])) {
+        switch try await answer(provider, request) {
         case .held, .deferred: try await leaveQueue(provider, request)
         case let answer: throw failure("a lease was on its way to an heir, and another request was answered \(answer)")
         }
