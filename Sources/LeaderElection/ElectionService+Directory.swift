@@ -210,7 +210,12 @@ extension ElectionService {
         )
         channel.notes?.writes.assumeIsolated { lane in
             lane.submit(request, timeout: timing.attemptTimeout) { answer in
-                self.assumeIsolated { $0.answered(answer) }
+                self.assumeIsolated { service in
+                    service.answered(answer)
+                    let isDone = if case .done = answer { true } else { false }
+                    service.directory?.wrote(request, isDone, at: service.clock.now)
+                    service.rearmDirectory()
+                }
             }
         }
     }

@@ -117,6 +117,29 @@ import Testing
         }
     }
 
+    @Test(arguments: [FaultRule.Operation.writeNotes, .readNotes])
+    func aNoteThatIsLostDelaysAPriorityByLittle(_ lost: FaultRule.Operation) async throws {
+        func faulty(_ rules: [FaultRule]) -> FaultyProvider {
+            FaultyProvider(wrapping: harness.provider(), clock: harness.clock, rules: rules)
+        }
+        let rule = FaultRule(.dropBeforeApplying, when: .first(1), on: [lost])
+        let first = try harness.service("first", provider: faulty(lost == .readNotes ? [rule] : []))
+        let better = try harness.service("better", provider: faulty(lost == .writeNotes ? [rule] : [])) {
+            $0.priority = 5
+        }
+        try await harness.steadily {
+            try await withElection(first) { first in
+                _ = try await first.waitForLeadership()
+                let start = harness.clock.now
+                try await withElection(better) { better in
+                    _ = try await better.waitForLeadership()
+                    // To be listed, to be preferred for a lease, to be asked; nothing waits for the next patrol.
+                    #expect(harness.clock.now - start < ElectionConfiguration.standard.leaseDuration + .seconds(2))
+                }
+            }
+        }
+    }
+
     @Test func aPriorityThatRisesMovesLeadershipAndOneThatFallsMovesItBack() async throws {
         let (first, second) = (try harness.service("first"), try harness.service("second"))
         try await harness.steadily {

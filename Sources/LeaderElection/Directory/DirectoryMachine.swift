@@ -7,25 +7,6 @@
 /// offers its term; the heir prepares and says that it is ready; the leader's work ends while the lease is renewed; the
 /// lease moves. Where the heir never answers, or could not get ready, nothing has changed.
 struct DirectoryMachine: Sendable {
-    enum Position: Hashable, Sendable {
-        case away
-        case waiting(Nonce)
-        case leading(term: Int64)
-    }
-
-    enum Action: Sendable {
-        case write(key: String, text: String, lifetime: Duration, isNews: Bool)
-        case remove(key: String)
-        case read
-        /// Get ready to lead, then call ``DirectoryMachine/prepared(_:for:at:)``.
-        case prepare(offer: Nonce)
-        case transfer(ElectionAction.Heir)
-        case resign(standingDown: Duration)
-        case evict(standingDown: Duration)
-        /// What ``DirectoryMachine/requestTransfer(_:to:at:)`` began has ended; nil if the heir has the lease.
-        case transferEnded(Nonce, ElectionError?)
-    }
-
     private enum Origin: Sendable {
         case caller(Nonce)
         case instruction(Nonce)
@@ -61,7 +42,8 @@ struct DirectoryMachine: Sendable {
     private var waitingSince: Int64 = 0
     private var (ready, unready): (Nonce?, Nonce?)
     private var answered: Nonce?
-    private var isListed = false
+    /// News are owed that others were to hear of at once, and that could not be written.
+    private var (isListed, owesNews, failures) = (false, false, 0)
     private var (nextWrite, nextRead) = (ElectionInstant.distantFuture, ElectionInstant.distantFuture)
     private var (lastWrite, lastRead) = (ElectionInstant.distantPast, ElectionInstant.distantPast)
     private var (isReading, mustReadAgain) = (false, false)
@@ -83,6 +65,7 @@ struct DirectoryMachine: Sendable {
         self.random = random
     }
 
+    private var ownKey: String { "c-\(candidate.incarnation)" }
     /// How often a waiting candidate repeats its note.
     private var writeInterval: Duration { max(lease, .seconds(10)) }
     /// How long a note stays that is not repeated.
@@ -211,9 +194,11 @@ struct DirectoryMachine: Sendable {
         isReading = false
         var actions: [Action] = []
         guard let found else {
-            nextRead = transfer == nil ? .distantFuture : now + .milliseconds(500)
+            // Somebody said that there is something to read, and need not say so again.
+            nextRead = position == .away ? .distantFuture : now + (transfer == nil ? nextRetry() : .milliseconds(500))
             return actions
         }
+        failures = 0
         let notes = DirectoryNotes(found)
         switch position {
         case .away: nextRead = .distantFuture
@@ -243,6 +228,16 @@ struct DirectoryMachine: Sendable {
             actions += timerFired(at: now)
         }
         return actions
+    }
+
+    /// A note was written, or may not have been: then it is written again, as long as it is of use.
+    mutating func wrote(_ request: NoteRequest, _ isDone: Bool, at now: ElectionInstant) {
+        guard !isDone else { return failures = 0 }
+        if case .waiting = position, isListed, request.key == ownKey {
+            (owesNews, nextWrite) = (owesNews || request.isNews, min(nextWrite, now + nextRetry()))
+        } else if case .offered = transfer?.phase, request.key.hasPrefix("o-") {
+            transfer?.phase = .searching
+        }
     }
 
     /// The candidate is ready to take leadership over, or could not get ready.
@@ -283,16 +278,21 @@ struct DirectoryMachine: Sendable {
             ready: ready,
             unready: unready
         )
-        isListed = true
-        nextWrite = .distantFuture
-        lastWrite = now
-        actions.append(.write(key: entry.key, text: entry.text, lifetime: lifetime, isNews: isNews))
+        actions.append(.write(key: entry.key, text: entry.text, lifetime: lifetime, isNews: isNews || owesNews))
+        (isListed, owesNews) = (true, false)
+        (nextWrite, lastWrite) = (.distantFuture, now)
+    }
+
+    /// Not spread: groups whose notes failed together try again together, in few calls.
+    private mutating func nextRetry() -> Duration {
+        defer { failures = min(failures + 1, 6) }
+        return min(writeInterval, .milliseconds(250) * (1 << failures))
     }
 
     private mutating func unlist(_ actions: inout [Action]) {
         guard isListed else { return }
-        isListed = false
-        actions.append(.remove(key: "c-\(candidate.incarnation)"))
+        (isListed, owesNews) = (false, false)
+        actions.append(.remove(key: ownKey))
     }
 
     private mutating func follow(
