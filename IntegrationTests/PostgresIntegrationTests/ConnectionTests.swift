@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: MIT
 #if Postgres
+internal import Foundation
 internal import IntegrationSupport
 internal import LeaderElection
 internal import Testing
 
 @testable internal import LeaderElectionPostgres
-
-#if canImport(Glibc)
-internal import Glibc
-#elseif canImport(Musl)
-internal import Musl
-#else
-internal import Darwin
-#endif
 
 /// Connections that end, are cut, or never come about.
 @Suite(.timeLimit(.minutes(2)))
@@ -231,8 +224,7 @@ struct ConnectionTests {
 
     /// Through a handshake of TLS.
     private static func connects() -> Bool {
-        let parameters = PQConnection.parse(Backend.postgres.url + "?sslmode=require") ?? [:]
-        return (try? PQConnection.connect(parameters.map { ($0.key, $0.value) })) != nil
+        (try? PQConnection.connect(to: Backend.postgres.url + "?sslmode=require")) != nil
     }
 }
 #endif

@@ -57,6 +57,12 @@ struct TestDatabase: Sendable {
     func run(_ sql: String) async throws -> String? { try await TestSession(url).run(sql) }
 }
 
+extension PQConnection {
+    static func connect(to url: String) throws -> PQConnection {
+        try connect((parse(url) ?? [:]).map { ($0.key, $0.value) })
+    }
+}
+
 /// One connection that runs what a test says, on a thread that may wait.
 actor TestSession {
     private nonisolated let thread = SerialThread(name: "test-session")
@@ -70,9 +76,7 @@ actor TestSession {
 
     @discardableResult
     func run(_ sql: String) throws -> String? {
-        if connection == nil {
-            connection = try PQConnection.connect((PQConnection.parse(url) ?? [:]).map { ($0.key, $0.value) })
-        }
+        if connection == nil { connection = try PQConnection.connect(to: url) }
         let result = try connection?.execute(sql, until: .now + .seconds(30))
         guard let result, result.rowCount > 0 else { return nil }
         return result.text(0, 0)

@@ -65,7 +65,8 @@ struct DirectoryMachine: Sendable {
         self.random = random
     }
 
-    private var ownKey: String { "c-\(candidate.incarnation)" }
+    private var ownKey: String { ListedCandidate.key(of: candidate) }
+    private var retries: RetrySchedule { .init(first: .milliseconds(250), cap: min(writeInterval, .seconds(16))) }
     /// How often a waiting candidate repeats its note.
     private var writeInterval: Duration { max(lease, .seconds(10)) }
     /// How long a note stays that is not repeated.
@@ -279,14 +280,13 @@ struct DirectoryMachine: Sendable {
             unready: unready
         )
         actions.append(.write(key: entry.key, text: entry.text, lifetime: lifetime, isNews: isNews || owesNews))
-        (isListed, owesNews) = (true, false)
-        (nextWrite, lastWrite) = (.distantFuture, now)
+        (isListed, owesNews, nextWrite, lastWrite) = (true, false, .distantFuture, now)
     }
 
     /// Not spread: groups whose notes failed together try again together, in few calls.
     private mutating func nextRetry() -> Duration {
-        defer { failures = min(failures + 1, 6) }
-        return min(writeInterval, .milliseconds(250) * (1 << failures))
+        failures += 1
+        return retries.bound(afterFailures: failures)
     }
 
     private mutating func unlist(_ actions: inout [Action]) {

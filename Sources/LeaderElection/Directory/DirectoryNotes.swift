@@ -69,7 +69,9 @@ struct DirectoryNotes: Sendable {
 }
 
 extension ListedCandidate {
-    var key: String { "c-\(candidate.incarnation)" }
+    var key: String { Self.key(of: candidate) }
+
+    static func key(of candidate: Candidate) -> String { "c-\(candidate.incarnation)" }
 
     var text: String {
         var values = [

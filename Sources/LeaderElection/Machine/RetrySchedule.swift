@@ -14,8 +14,12 @@ package struct RetrySchedule: Hashable, Sendable {
 
     /// The delay before the attempt after `failures` failed ones: 10 ms up to `min(cap, first · 2^(failures − 1))`.
     package func delay(afterFailures failures: Int, using random: inout some RandomNumberGenerator) -> Duration {
-        let doublings = min(max(failures, 1) - 1, 20)
-        let bound = max(.milliseconds(10), min(cap, first * (1 << doublings)))
+        let bound = max(.milliseconds(10), bound(afterFailures: failures))
         return .nanoseconds(Int64.random(in: 10_000_000...bound.wholeNanoseconds, using: &random))
+    }
+
+    /// The longest delay, for those who are to return together: `min(cap, first · 2^(failures − 1))`.
+    package func bound(afterFailures failures: Int) -> Duration {
+        min(cap, first * (1 << min(max(failures, 1) - 1, 20)))
     }
 }
