@@ -29,10 +29,27 @@ public struct Nonce: Hashable, Sendable {
 
     /// Reads the 32 hexadecimal digits that ``description`` writes; anything else is nil.
     public init?(_ text: some StringProtocol) {
-        guard text.utf8.count == 32, text.utf8.allSatisfy({ ($0 | 0x20) >= 0x61 || ($0 >= 0x30 && $0 <= 0x39) }),
-            let high = UInt64(text.prefix(16), radix: 16),
-            let low = UInt64(text.suffix(16), radix: 16)
-        else { return nil }
+        self.init(digits: text.utf8)
+    }
+
+    /// Reads 32 hexadecimal digits; anything else is nil.
+    package init?(digits: some Sequence<UInt8>) {
+        var (high, low): (UInt64, UInt64) = (0, 0)
+        var count = 0
+        for byte in digits {
+            let digit: UInt8
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+            default: return nil
+            }
+            high = high << 4 | low >> 60
+            low = low << 4 | UInt64(digit)
+            count += 1
+            guard count <= 32 else { return nil }
+        }
+        guard count == 32 else { return nil }
         self.init(high: high, low: low)
     }
 }

@@ -62,8 +62,10 @@ final class PQResult {
 
     /// The 32 digits of a uuid, with or without its hyphens.
     func nonce(_ row: Int, _ column: Int) -> Nonce? {
-        guard let text = text(row, column) else { return nil }
-        return Nonce(String(text.utf8.filter { $0 != UInt8(ascii: "-") }.map { Character(Unicode.Scalar($0)) }))
+        guard !isNull(row, column), let value = PQgetvalue(pointer, Int32(row), Int32(column)) else { return nil }
+        let length = Int(PQgetlength(pointer, Int32(row), Int32(column)))
+        let digits = UnsafeRawBufferPointer(start: value, count: length).lazy.filter { $0 != UInt8(ascii: "-") }
+        return Nonce(digits: digits)
     }
 }
 

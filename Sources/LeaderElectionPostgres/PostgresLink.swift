@@ -47,13 +47,20 @@ actor PostgresLink {
         }
     }
 
-    private struct Open {
+    private final class Open {
         let connection: PQConnection
         let facts: PostgresOpener.Facts
         var watch: SerialThread.Watch
         var isWatchingForRoom = false
         var calls: [Call] = []
-        var preparedNames: Set<String> = []
+        var preparedNames: Set<String>
+
+        init(_ connection: PQConnection, _ facts: PostgresOpener.Facts, _ watch: SerialThread.Watch) {
+            self.connection = connection
+            self.facts = facts
+            self.watch = watch
+            preparedNames = facts.preparedNames
+        }
     }
 
     private enum Phase {
@@ -234,13 +241,7 @@ actor PostgresLink {
             guard let connection = parcel.take() else { return }
             failures = 0
             lastFailure = nil
-            let watch = watch(connection, forRoom: false)
-            open = Open(
-                connection: connection,
-                facts: parcel.facts,
-                watch: watch,
-                preparedNames: parcel.facts.preparedNames
-            )
+            open = Open(connection, parcel.facts, watch(connection, forRoom: false))
             phase = .open
             onOpen?(parcel.facts)
             let calls = waiting
@@ -298,30 +299,29 @@ actor PostgresLink {
     // MARK: - The wire
 
     private func send(_ call: Call) {
-        guard let connection = open?.connection else { return finish(call, .failure(unreachable())) }
+        guard let open else { return finish(call, .failure(unreachable())) }
         var call = call
         call.sent = .now
-        let prepares = mayPrepare && open?.facts.isPooled == false
-        guard let queries = open?.facts.queries else { return finish(call, .failure(unreachable())) }
-        let statement = call.statement(queries)
-        let isPrepared = open?.preparedNames.contains(statement.name) ?? false
-        open?.calls.append(call)
+        let statement = call.statement(open.facts.queries)
+        let isPrepared = open.preparedNames.contains(statement.name)
+        let prepares = mayPrepare && !open.facts.isPooled
+        open.calls.append(call)
         statementCount += 1
         do throws(PQFailure) {
-            try connection.send(statement, isPrepared: prepares ? isPrepared : nil)
-            if prepares, !isPrepared { open?.preparedNames.insert(statement.name) }
-            try flush(connection)
+            try open.connection.send(statement, isPrepared: prepares ? isPrepared : nil)
+            if prepares, !isPrepared { open.preparedNames.insert(statement.name) }
+            try flush(open)
         } catch {
             end(explained(error))
         }
     }
 
-    private func flush(_ connection: PQConnection) throws(PQFailure) {
-        let mustWait = try connection.flush()
-        guard let open, open.isWatchingForRoom != mustWait else { return }
+    private func flush(_ open: Open) throws(PQFailure) {
+        let mustWait = try open.connection.flush()
+        guard open.isWatchingForRoom != mustWait else { return }
         open.watch.cancel()
-        self.open?.watch = watch(connection, forRoom: mustWait)
-        self.open?.isWatchingForRoom = mustWait
+        open.watch = watch(open.connection, forRoom: mustWait)
+        open.isWatchingForRoom = mustWait
     }
 
     private func watch(_ connection: PQConnection, forRoom: Bool) -> SerialThread.Watch {
@@ -333,39 +333,40 @@ actor PostgresLink {
     }
 
     private func ready(_ events: DescriptorEvents) {
-        guard let connection = open?.connection else { return }
+        guard let open else { return }
         do throws(PQFailure) {
-            if events.contains(.readable) { try connection.readAll() }
-            take(from: connection)
-            guard open?.connection === connection else { return }
-            if events.contains(.writable) || open?.isWatchingForRoom == true { try flush(connection) }
-            guard connection.isAlive else { throw connection.lost() }
+            if events.contains(.readable) { try open.connection.readAll() }
+            take(from: open)
+            guard self.open === open else { return }
+            if events.contains(.writable) || open.isWatchingForRoom { try flush(open) }
+            guard open.connection.isAlive else { throw open.connection.lost() }
         } catch {
             // What arrived before the end counts.
-            take(from: connection)
-            let cause = open?.calls.first?.failure ?? error
-            if open?.connection === connection { end(explained(cause)) }
+            take(from: open)
+            let cause = open.calls.first?.failure ?? error
+            if self.open === open { end(explained(cause)) }
         }
     }
 
-    private func take(from connection: PQConnection) {
-        while let notification = connection.nextNotification() { onNotification?(notification) }
-        while open?.connection === connection, open?.calls.isEmpty == false, let event = connection.next() {
+    private func take(from open: Open) {
+        while let notification = open.connection.nextNotification() { onNotification?(notification) }
+        while self.open === open, !open.calls.isEmpty, let event = open.connection.next() {
             switch event {
-            case .result(let result): open?.calls[0].result = result
+            case .result(let result): open.calls[0].result = result
             case .failure(let failure):
                 // Later ones only say that the pipeline was aborted by the first.
-                if open?.calls[0].failure == nil { open?.calls[0].failure = failure }
+                if open.calls[0].failure == nil { open.calls[0].failure = failure }
             case .endOfStatement: answered()
             }
         }
-        while let notification = connection.nextNotification() { onNotification?(notification) }
+        while let notification = open.connection.nextNotification() { onNotification?(notification) }
     }
 
     private func answered() {
-        guard let call = open?.calls.removeFirst() else { return }
+        guard let open else { return }
+        let call = open.calls.removeFirst()
         if let failure = call.failure {
-            if failure.isAboutPreparedStatement, mayPrepare, open?.facts.isPooled == false {
+            if failure.isAboutPreparedStatement, mayPrepare, !open.facts.isPooled {
                 // Refused before it was carried out, so that it can be sent again.
                 mayPrepare = false
                 return send(call.asNew)

@@ -6,7 +6,7 @@ internal import LeaderElection
 ///
 /// Each is one transaction, and evaluates `clock_timestamp()` while it runs: `now()` is the time at which a
 /// transaction began, which can be long before it got its locks.
-struct PostgresQueries: Sendable {
+final class PostgresQueries: Sendable {
     let acquire: PostgresStatement
     /// For one lease that was just given back: grants it, or answers nothing at all; it tells nobody.
     let acquireFreed: PostgresStatement
@@ -15,8 +15,10 @@ struct PostgresQueries: Sendable {
     let register: PostgresStatement
     let renew: PostgresStatement
     let release: PostgresStatement
-    /// For one lease, told of on the channels that it is given: answers nothing if it is not held.
+    /// For one lease, told of on the channel that it is given: answers nothing if it is not held.
     let releaseOne: PostgresStatement
+    /// The same, told of on several channels.
+    let releaseOneByLot: PostgresStatement
     /// Tells everybody of one lease that was given back, if it still is free.
     let tellOfRelease: PostgresStatement
     let holders: PostgresStatement
@@ -44,7 +46,9 @@ struct PostgresQueries: Sendable {
         register = PostgresStatement(Self.register(authority: record, identity: identity))
         renew = PostgresStatement(Self.renew(lease: lease))
         release = PostgresStatement(Self.release(lease: lease, channel: channel))
-        releaseOne = PostgresStatement(Self.releaseOne(lease: lease))
+        releaseOne = PostgresStatement(Self.releaseOne(lease: lease, telling: Self.tellRelease(on: "$4::text")))
+        let telling = "(SELECT count(\(Self.tellRelease(on: "c.name"))) FROM unnest($4::text[]) AS c(name))"
+        releaseOneByLot = PostgresStatement(Self.releaseOne(lease: lease, telling: telling))
         tellOfRelease = PostgresStatement(Self.tellOfRelease(lease: lease, channel: channel))
         holders = PostgresStatement(Self.holders(lease: lease))
         released = PostgresStatement(Self.released(lease: lease))
@@ -86,24 +90,29 @@ struct PostgresQueries: Sendable {
         released.add("")
         released.add(Nonce?.none)
         released.add(Int64?.none)
-        released.add(texts: [])
+        var releasedByLot = released
+        released.add("")
+        releasedByLot.add(texts: [])
         return [
             acquire.with(nine), acquireFreed.with(freed), renew.with(four), release.with(three),
-            releaseOne.with(released), holders.with(one),
+            releaseOne.with(released), releaseOneByLot.with(releasedByLot), holders.with(one),
         ]
     }
 
     /// A grant that is lost in a crash of the server would be granted again, so that "off" and "local" will not do.
     private static let durably = """
-        SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
-            THEN set_config('synchronous_commit', 'on', true) END AS setting
+        CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
+            THEN set_config('synchronous_commit', 'on', true) END
         """
 
     /// For what a crash of the server may undo: no disk and no standby is waited for.
     static let hurriedly = "set_config('synchronous_commit', 'off', true)"
 
+    /// How long it is since 1970.
+    ///
+    /// A double tells microseconds apart until the year 2106, and is had for less than the exact number of `extract`.
     private static func microseconds(_ expression: String) -> String {
-        "(extract(epoch FROM \(expression)) * 1000000)::bigint"
+        "(date_part('epoch', \(expression)) * 1000000)::bigint"
     }
 
     /// How long it is from one time to another, in µs: zero if it is over, a century at most, and null for no time.
@@ -120,7 +129,7 @@ struct PostgresQueries: Sendable {
     /// Grows by one, and begins again after the largest number there is.
     private static let nextSequence = "l.seq % 9223372036854775807 + 1"
 
-    private static let newTerm = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    private static let newTerm = "(date_part('epoch', clock_timestamp()) * 1000)::bigint"
 
     // $1 groups, $2 nonces, $3 previous nonces, $4 holders, $5 incarnations, $6 metadata, $7 leases in ms,
     // $8 observed terms, $9 observed sequences, $10 latest credible server time in µs, $11 longest lease in ms
@@ -139,7 +148,7 @@ struct PostgresQueries: Sendable {
             """
         let isOwn = "(l.nonce = i.nonce AND l.expires > clock_timestamp())"
         return """
-            WITH durable AS MATERIALIZED (\(durably)
+            WITH durable AS MATERIALIZED (SELECT \(durably) AS setting
             ), input AS MATERIALIZED (
                 SELECT * FROM unnest($1::text[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[],
                     $7::bigint[], $8::bigint[], $9::bigint[])
@@ -203,7 +212,7 @@ struct PostgresQueries: Sendable {
             AND a.no_grants_before <= clock_timestamp()
             AND l.nonce IS NULL AND l.term > 0 AND l.term < 9223372036854775807
             AND l.grp = (SELECT r.grp FROM \(lease) r WHERE r.grp = $1::text FOR UPDATE SKIP LOCKED)
-        RETURNING \(microseconds("clock_timestamp()")), l.term, (\(durably))
+        RETURNING \(microseconds("clock_timestamp()")), l.term, \(durably)
         """
     }
 
@@ -238,7 +247,7 @@ struct PostgresQueries: Sendable {
     // $1 groups, $2 nonces, $3 terms, $4 leases in ms
     private static func renew(lease: String) -> String {
         """
-        WITH durable AS MATERIALIZED (\(durably)
+        WITH durable AS MATERIALIZED (SELECT \(durably) AS setting
         ), input AS MATERIALIZED (
             SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::bigint[])
                 WITH ORDINALITY AS i(grp, nonce, term, ttl, n)
@@ -285,20 +294,23 @@ struct PostgresQueries: Sendable {
         """
     }
 
-    // $1 group, $2 nonce, $3 term, $4 channels
-    private static func releaseOne(lease: String) -> String {
+    // $1 group, $2 nonce, $3 term, $4 channel or channels
+    private static func releaseOne(lease: String, telling: String) -> String {
         """
         UPDATE \(lease) AS l SET nonce = NULL, holder = NULL, incarnation = NULL, meta = NULL, expires = clock_timestamp()
         WHERE l.grp = $1::text AND l.nonce = $2::uuid AND ($3::bigint IS NULL OR l.term = $3::bigint)
-        RETURNING \(microseconds("clock_timestamp()")), l.term, \(hurriedly),
-            (SELECT count(pg_notify(c.name, 'r' || l.term || ':' || l.grp)) FROM unnest($4::text[]) AS c(name))
+        RETURNING \(microseconds("clock_timestamp()")), l.term, \(hurriedly), \(telling)
         """
+    }
+
+    private static func tellRelease(on channel: String) -> String {
+        "pg_notify(\(channel), 'r' || l.term || ':' || l.grp)"
     }
 
     // $1 group, $2 term
     private static func tellOfRelease(lease: String, channel: String) -> String {
         """
-        SELECT pg_notify(\(channel), 'r' || l.term || ':' || l.grp), \(hurriedly)
+        SELECT \(tellRelease(on: channel)), \(hurriedly)
         FROM \(lease) l WHERE l.grp = $1::text AND l.nonce IS NULL AND l.term = $2::bigint
         """
     }
@@ -309,7 +321,7 @@ struct PostgresQueries: Sendable {
     private static func transfer(lease: String, authority: String, channel: String) -> String {
         let isOwn = "l.nonce = i.nonce AND l.term = i.term AND l.expires > clock_timestamp()"
         return """
-            WITH durable AS MATERIALIZED (\(durably)
+            WITH durable AS MATERIALIZED (SELECT \(durably) AS setting
             ), input AS MATERIALIZED (
                 SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::uuid[],
                     $7::text[], $8::bigint[]) WITH ORDINALITY AS i(grp, nonce, term, heir, holder, incarnation, meta, ttl, n)

@@ -8,6 +8,8 @@ struct RoundTripBenchmark {
     let server: Server
 
     private static let group = "bench-round-trip"
+    /// So many pairs of the one, then of the other.
+    private static let turn = 100
 
     func run(_ options: Options, _ report: inout Report) async throws {
         Report.heading("\(server.name): acquire and release, uncontended, one connection")
@@ -21,10 +23,10 @@ struct RoundTripBenchmark {
             case .zookeeper, .consul: throw Usage(description: "there is no plain client to compare with")
             }
         var (ours, theirs): ([Double], [Double]) = ([], [])
-        // By turns, so that both meet the same machine.
-        for _ in 0..<5 {
-            theirs += try raw.pairs(options.roundTrips / 5)
-            for _ in 0..<(options.roundTrips / 5) { ours.append(try await pair(provider)) }
+        // By many turns, so that both meet the same machine: waking a thread on another processor can double all times.
+        for _ in 0..<(options.roundTrips / Self.turn) {
+            theirs += try raw.pairs(Self.turn)
+            for _ in 0..<Self.turn { ours.append(try await pair(provider)) }
         }
         report.add("the same commands by \(raw.name)", Samples(theirs), unit: "us")
         report.add("acquire and release", Samples(ours), unit: "us", target: Samples(theirs).median * 1.5)

@@ -74,9 +74,8 @@ struct Worker {
             for await line in linesFromParent() {
                 if line == "join" { try join() }
                 guard line == "stop", let old = host.leader, old.isLeader else { continue }
-                let instant = clock.now
+                host.willStop(at: clock.now)
                 old.stop()
-                printLine("stopping \(instant.nanoseconds)")
             }
             exit(0)
         }
@@ -87,10 +86,14 @@ struct Worker {
 private final class Host: Sendable {
     private let expected: Int
     private let state = Mutex<(leader: ElectionService?, settled: Int)>((nil, 0))
+    private let stopping = Mutex<ElectionInstant?>(nil)
 
     init(expected: Int) { self.expected = expected }
 
     var leader: ElectionService? { state.withLock { $0.leader } }
+
+    /// Told to the parent once the leader has ended: who wakes it meanwhile takes a processor from what is measured.
+    func willStop(at instant: ElectionInstant) { stopping.withLock { $0 = instant } }
 
     /// One candidate of the only group.
     func run(_ election: ElectionService) async throws {
@@ -112,6 +115,11 @@ private final class Host: Sendable {
             }
         }
         try await service
+        let stopped = stopping.withLock { stopping in
+            defer { stopping = nil }
+            return stopping
+        }
+        if let stopped { printLine("stopping \(stopped.nanoseconds)") }
     }
 
     /// One candidate of each of many groups, and one reader for all of them.
