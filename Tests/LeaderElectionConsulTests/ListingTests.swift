@@ -77,31 +77,5 @@ import Testing
             #expect(throws: ElectionError.self, "\(count)") { try read(cut) }
         }
     }
-
-    @Test func aCrowdIsKnownWhileOneOfItsOwnWaits() throws {
-        let crowds = Crowds()
-        let group = try ElectionGroup("g")
-        crowds.counted(group, 20)
-        #expect(crowds.size(group) == 1)
-        #expect(crowds.waits(in: group))
-        crowds.counted(group, 200)
-        #expect(crowds.size(group) == 200)
-        // Not by each of a crowd, and not by none.
-        let counts = (0..<10_000).count { _ in crowds.waits(in: group) }
-        #expect((2...80).contains(counts), "\(counts)")
-        crowds.counted(group, 0)
-        #expect(crowds.size(group) == 1)
-        crowds.left(group)
-        crowds.counted(group, 20)
-        #expect(crowds.size(group) == 1)
-    }
-
-    @Test(arguments: [5, 20, 1000]) func ofACrowdSomeAskAtOnceAndTheOthersLater(size: Int) {
-        let turns = (0..<20_000).map { _ in Crowds.turn(among: size) }
-        let share = Double(turns.count { $0 == .zero }) / 20_000
-        #expect(abs(share - 3 / Double(size)) < 0.02)
-        #expect(turns.allSatisfy { $0 == .zero || ($0 >= Crowds.settling && $0 < .milliseconds(300)) })
-        #expect(Crowds.turn(among: Crowds.unspread) == .zero)
-    }
 }
 #endif

@@ -12,7 +12,7 @@ import Testing
     @Test(arguments: ["g", "a/b", "..", "ü 🦊", "%2F", "g/.lock", String(repeating: "/", count: 40)])
     func notesAreBesideThePrefixAndTellTheirGroup(_ name: String) throws {
         let group = try ElectionGroup(name)
-        for root in [names.notes, names.news] {
+        for root in [names.notes, names.news, names.lookouts] {
             #expect(!root.hasPrefix(names.prefix), "or each note would wake the watch of leases")
             let key = names.notes(of: group, below: root) + "c-01"
             #expect(names.group(key) == nil)

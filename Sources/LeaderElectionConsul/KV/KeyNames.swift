@@ -15,6 +15,8 @@ struct KeyNames: Sendable {
     var notes: String { prefix.dropLast() + ".notes/" }
     /// Where notes are that others are to hear of.
     var news: String { prefix.dropLast() + ".news/" }
+    /// Where it stands who watches for a crowd.
+    var lookouts: String { prefix.dropLast() + ".lookouts/" }
 
     func key(_ group: ElectionGroup) -> String { prefix + Self.encode(group) + Self.suffix }
 
@@ -42,6 +44,9 @@ struct KeyNames: Sendable {
 
     /// The keys of a group's notes, below ``notes`` or ``news``; none of them ends like a lease's.
     func notes(of group: ElectionGroup, below root: String) -> String { root + Self.encode(group) + "/" }
+
+    /// What everybody of the group's crowd watches, who does not watch the key itself.
+    func lookouts(of group: ElectionGroup) -> String { lookouts + Self.encode(group) + "/" }
 
     /// The group of a key below ``news``; nil for what is no group's.
     func groupOfNews(_ key: String) -> ElectionGroup? {

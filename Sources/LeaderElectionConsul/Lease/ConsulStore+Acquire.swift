@@ -10,6 +10,7 @@ extension ConsulStore {
 
     func acquire(_ requests: [AcquireRequest], until deadline: ElectionInstant) async -> [AcquireAnswer] {
         let start = ElectionInstant.now
+        lookouts.asked(for: requests.lazy.map(\.group), mayLead: true)
         var answers = [AcquireAnswer?](repeating: nil, count: requests.count)
         // What the watch has seen need not be read: taking what is not free any more fails.
         var known = watch.known(to: requests).mapValues { Result<KVEntry?, any Error>.success($0) }
@@ -224,6 +225,7 @@ extension ConsulStore {
             index: index,
             keeper: session.map { .session($0) } ?? .candidates(record)
         )
+        lookouts.granted(request.group)
         guard let session else { return .granted(term: term, leaseDuration: request.leaseDuration) }
         do {
             var proven = try proof?.session.get()

@@ -71,6 +71,7 @@ extension ConsulStore {
     /// Other leases run out soon enough; a session's would take twice its time and a lock-delay. One that was handed to
     /// an heir who has not asked yet stays, with its session.
     func close() {
+        let left = lookouts.leave()
         watch.stop()
         news.stop()
         let patience = Duration.seconds(5)
@@ -83,7 +84,7 @@ extension ConsulStore {
             return http.send(.put, "txn?", body: KVOperation.body(operations), within: patience).reply.map { _ in }
         }
         // The sessions last: a key that is still locked when its session ends stays locked for the lock-delay.
-        EventLoopFuture.andAllComplete(unlocked, on: http.loop)
+        EventLoopFuture.andAllComplete(unlocked + [left], on: http.loop)
             .flatMap { [sessions, handovers] in sessions.destroy(except: handovers.sessions, within: patience) }
             .whenComplete { [http] _ in http.close() }
     }

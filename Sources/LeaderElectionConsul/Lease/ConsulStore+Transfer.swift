@@ -96,6 +96,7 @@ extension ConsulStore {
 
     /// What was moved, or may have been, ends if the heir does not ask in time.
     private func watchOver(_ move: Move, _ request: TransferRequest) {
+        lookouts.ring(.transferred, of: request.group)
         guard let session = move.session else { return }
         let handover = Handovers.Handover(group: request.group, session: session, heirNonce: request.heirNonce)
         handovers.insert(handover)

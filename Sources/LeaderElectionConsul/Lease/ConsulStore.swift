@@ -14,7 +14,8 @@ final class ConsulStore: Sendable {
     let held: HeldLeases
     let watch: ConsulWatch
     let news: ConsulNews
-    let crowds = Crowds()
+    let crowds: Crowds
+    let lookouts: Lookouts
     let handovers = Handovers()
     let doubts = Doubts()
     /// The last call for each note that is being written or removed: requests may overtake each other on their way.
@@ -31,6 +32,8 @@ final class ConsulStore: Sendable {
         let names = KeyNames(prefix: settings.prefix)
         let held = HeldLeases()
         let subscribers = HintSubscribers()
+        let crowds = Crowds()
+        let lookouts = Lookouts(http, names, held, crowds, subscribers, logger: settings.logger)
         let sessions = ConsulSessions(http, settings) { session in
             for group in held.removeAll(of: session) { subscribers.send(.changed(group)) }
         }
@@ -38,7 +41,9 @@ final class ConsulStore: Sendable {
         self.names = names
         self.held = held
         self.sessions = sessions
-        watch = ConsulWatch(http, names, held, sessions, crowds, subscribers, logger: settings.logger)
+        self.crowds = crowds
+        self.lookouts = lookouts
+        watch = ConsulWatch(http, names, held, sessions, crowds, lookouts, subscribers, logger: settings.logger)
         news = ConsulNews(http, names, watch, subscribers)
         http.onRefusal { [weak watch, weak news] error in
             watch?.giveWay(to: error)
@@ -60,6 +65,7 @@ final class ConsulStore: Sendable {
     // MARK: - Reading
 
     func holders(of groups: [ElectionGroup], until deadline: ElectionInstant) async -> [HolderAnswer] {
+        lookouts.asked(for: groups, mayLead: false)
         let read = await read(groups, until: deadline)
         return groups.map { group in
             switch read[group] {

@@ -26,7 +26,7 @@ extension ConsulStore {
                         value: Array(request.text.utf8)
                     ),
                 ]
-                let isCounted = crowds.waits(in: request.group)
+                let isCounted = crowds.waits(in: request.group, request.key)
                 if isCounted { operations.append(.read(names.notes(of: request.group, below: names.notes))) }
                 return NoteChange(
                     key: names.notes(of: request.group, below: names.notes) + request.key,
@@ -40,10 +40,13 @@ extension ConsulStore {
     }
 
     func remove(_ requests: [NoteRemoval], until deadline: ElectionInstant) async -> [NoteAnswer] {
-        for request in requests { crowds.left(request.group) }
         return await settle(
             requests.map { request in
-                let keys = [names.notes, names.news].map { names.notes(of: request.group, below: $0) + request.key }
+                var keys = [names.notes, names.news].map { names.notes(of: request.group, below: $0) + request.key }
+                // Nobody of this process waits there any more, and another is to watch.
+                if crowds.left(request.group, request.key), let post = lookouts.ownKey(request.group) {
+                    keys.append(post)
+                }
                 return NoteChange(key: keys[0], operations: keys.map { .delete($0) }, size: 0, counted: nil)
             },
             until: deadline
@@ -128,7 +131,7 @@ extension ConsulStore {
             due = now + .seconds(Int64.random(in: 3000...4200))
             return true
         }
-        for root in isDue ? [names.notes, names.news] : [] {
+        for root in isDue ? [names.notes, names.news, names.lookouts] : [] {
             http.send(.get, "kv/\(root)?recurse", within: .seconds(30)).reply.whenSuccess { [weak self] reply in
                 guard let self, reply.outcome == .done else { return }
                 let now = Self.wallMilliseconds
@@ -217,6 +220,7 @@ extension ConsulStore {
             if let slash = key.utf8.lastIndex(of: UInt8(ascii: "/")) { sizes[key[...slash], default: 0] += 1 }
         }
         for group in groups { crowds.counted(group, sizes[names.notes(of: group, below: names.notes)[...]] ?? 1) }
+        watch.reconsider()
     }
 
     private func refusal(_ text: String) -> ElectionError {

@@ -49,7 +49,7 @@ final class ConsulNews: Sendable {
             isWanted: { [subscribers] in !subscribers.isEmpty },
             turn: { [watch] _, ask in
                 // Releases matter more than notes, where there is no connection for both.
-                if watch.isCurrent { ask() } else { watch.catchesUp.next(within: .seconds(15), ask) }
+                if watch.isServed { ask() } else { watch.catchesUp.next(within: .seconds(15), ask) }
             },
             wait: { 55 },
             read: { [weak self] in try self?.read($0) ?? .nothing },

@@ -39,6 +39,7 @@ final class ConsulWatch: Sendable {
     private let held: HeldLeases
     private let sessions: ConsulSessions
     private let crowds: Crowds
+    private let lookouts: Lookouts
     private let subscribers: HintSubscribers
     private let logger: Logger?
     private let state = Mutex(State())
@@ -51,6 +52,7 @@ final class ConsulWatch: Sendable {
         _ held: HeldLeases,
         _ sessions: ConsulSessions,
         _ crowds: Crowds,
+        _ lookouts: Lookouts,
         _ subscribers: HintSubscribers,
         logger: Logger?
     ) {
@@ -59,13 +61,17 @@ final class ConsulWatch: Sendable {
         self.held = held
         self.sessions = sessions
         self.crowds = crowds
+        self.lookouts = lookouts
         self.subscribers = subscribers
         self.logger = logger
         catchesUp = Occasion(on: http.loop)
+        lookouts.onChange { [weak self] in self?.review() }
     }
 
     /// Whether every change of a key is seen as it happens.
     var isCurrent: Bool { state.withLock { $0.isCurrent } }
+    /// Whether this process hears of a release, of itself or from those who watch for it.
+    var isServed: Bool { isCurrent || lookouts.areOthers }
 
     /// The entries of those groups that need not be read: nobody held them when last looked, or it was told just now that
     /// another does.
@@ -136,7 +142,13 @@ final class ConsulWatch: Sendable {
     func stop() { http.loop.execute { self.end() } }
 
     /// Lets others go first, on the event loop: see ``BlockingQuery/giveWay(to:)``.
-    func giveWay(to error: any Error) { state.withLock { $0.query }?.giveWay(to: error) }
+    func giveWay(to error: any Error) {
+        state.withLock { $0.query }?.giveWay(to: error)
+        lookouts.giveWay(to: error)
+    }
+
+    /// To be called when it is known how many wait: that decides who watches.
+    func reconsider() { http.loop.execute { self.review() } }
 
     // MARK: - On the event loop
 
@@ -148,12 +160,23 @@ final class ConsulWatch: Sendable {
     }
 
     private func begin() {
-        guard state.withLock({ $0.query?.isEnded ?? true }) else { return }
-        end()
+        guard state.withLock({ $0.timer == nil }) else { return review() }
         // A session that holds nothing is nobody's to renew, and is wanted at once when a lease becomes free.
         let timer = http.loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [weak self] _ in
             self?.keepIdleSessions()
+            self?.review()
         }
+        state.withLock { $0.timer = timer }
+        review()
+    }
+
+    /// Watches all keys, unless others do so for this process.
+    private func review() {
+        guard state.withLock({ $0.timer != nil }) else { return }
+        lookouts.review(isWatching: isCurrent)
+        guard !lookouts.areOthers || !held.isEmpty else { return endQuery() }
+        guard state.withLock({ $0.query?.isEnded ?? true }) else { return }
+        endQuery()
         let reader = BlockingQuery.Reader(
             isWanted: { [subscribers] in !subscribers.isEmpty },
             turn: { [http, held] failures, ask in
@@ -170,16 +193,26 @@ final class ConsulWatch: Sendable {
             interrupted: { [weak self] in self?.interrupted($0, failures: $1) }
         )
         let query = BlockingQuery(http, below: names.prefix, for: .releases, longestRetry: .seconds(1), reader)
-        state.withLock { ($0.query, $0.timer) = (query, timer) }
+        state.withLock { $0.query = query }
         query.start()
     }
 
     private func end() {
-        let (query, timer) = state.withLock { state in
-            defer { state = State() }
-            return (state.query, state.timer)
+        lookouts.end()
+        endQuery()
+        let timer = state.withLock { state in
+            defer { state.timer = nil }
+            return state.timer
         }
         timer?.cancel()
+    }
+
+    private func endQuery() {
+        let query = state.withLock { state in
+            let (query, timer) = (state.query, state.timer)
+            if query != nil { state = State(timer: timer) }
+            return query
+        }
         query?.cancel()
     }
 
@@ -239,7 +272,10 @@ final class ConsulWatch: Sendable {
             let lost = held.settle(at: answer.index) { seen[KeyNames.encode($0)] }
             for group in lost { subscribers.send(.changed(group)) }
         }
-        if answer.isFirst { catchesUp.come() }
+        if answer.isFirst {
+            catchesUp.come()
+            reconsider()
+        }
         guard !answer.isFirst, !answer.wentBack else {
             subscribers.send(.resync)
             return .news(pause: .zero)
@@ -275,12 +311,16 @@ final class ConsulWatch: Sendable {
         var pause = Duration.zero
         for change in changes {
             guard let group = KeyNames.group(named: change.name) else { continue }
-            let size = crowds.size(group)
+            let size = lookouts.size ?? crowds.size(group)
             switch change.kind {
             case .freed:
+                lookouts.heardRelease(of: group) { [weak self] in
+                    self?.state.withLock { $0.seen[change.name].map { $0.holder == nil } ?? false } ?? false
+                }
                 tellRelease(of: group, named: change.name, to: size)
                 pause = max(pause, Self.pause(afterReleaseTo: size))
             case .taken(let nonce):
+                lookouts.heardGrant()
                 // Our own grant is no news to us.
                 if nonce == nil || held[group]?.nonce != nonce { subscribers.send(.taken(group, listeners: size)) }
             case .changed: subscribers.send(.changed(group))
