@@ -112,14 +112,14 @@ struct CrowdTests {
         #expect(silent.allSatisfy { !$0.hints.all.isEmpty })
     }
 
-    @Test func whoHasToDoWithSeveralGroupsWatchesThemAll() async throws {
+    @Test(arguments: [true, false]) func whoHasToDoWithSeveralGroupsWatchesThemAll(isLookout: Bool) async throws {
         let members = try members(9, .cas)
         try await run(members) {
             try await settled(members)
-            let other = try #require(members.first { !$0.isLookout && !$0.service.isLeader })
-            #expect(!other.watchesItself)
+            let other = try #require(members.first { $0.isLookout == isLookout && !$0.service.isLeader })
             _ = try await other.provider.holders(of: [try ElectionGroup("another")])
             try await soon("its own watch") { other.watchesItself && !other.isLookout }
+            try await soon("another lookout") { members.count { $0.isLookout } == LookoutPosts.count }
         }
     }
 }

@@ -225,7 +225,7 @@ extension ConsulStore {
             index: index,
             keeper: session.map { .session($0) } ?? .candidates(record)
         )
-        lookouts.granted(request.group)
+        lookouts.granted()
         guard let session else { return .granted(term: term, leaseDuration: request.leaseDuration) }
         do {
             var proven = try proof?.session.get()

@@ -31,6 +31,7 @@ final class Lookouts: Sendable {
     /// The post that this process mans.
     private struct Own {
         var post: Int
+        var key: String
         /// Of the last writing.
         var index: UInt64
         var written: ElectionInstant
@@ -136,14 +137,15 @@ final class Lookouts: Sendable {
     func ownKey(_ group: ElectionGroup) -> String? {
         state.withLock { state in
             guard case .one(group) = state.interest else { return nil }
-            return state.own.map { key($0.post, of: group) }
+            return state.own?.key
         }
     }
 
     /// A lease was granted to this process, of which its crowd is to hear; after whoever asked for it.
-    func granted(_ group: ElectionGroup) {
-        let isOnly = state.withLock { if case .one = $0.interest { !subscribers.isEmpty } else { false } }
-        guard isOnly || crowds.size(group) >= LookoutPosts.smallestCrowd else { return }
+    ///
+    /// A process with many groups tells nobody: it would ask about each of them.
+    func granted() {
+        guard !subscribers.isEmpty, case .one(let group) = state.withLock({ $0.interest }) else { return }
         http.loop.execute { [weak self] in
             guard let self else { return }
             // A lookout that leads leaves its post, which is word enough.
@@ -216,9 +218,8 @@ final class Lookouts: Sendable {
     @discardableResult
     func leave() -> EventLoopFuture<Void> {
         let deletion = state.withLock { state -> KVOperation? in
-            guard case .one(let group) = state.interest, let own = state.own else { return nil }
-            state.own = nil
-            return .compareAndDelete(key(own.post, of: group), own.index)
+            defer { state.own = nil }
+            return state.own.map { .compareAndDelete($0.key, $0.index) }
         }
         guard let deletion else { return http.loop.makeSucceededVoidFuture() }
         return send([deletion]).map { _ in }
@@ -318,7 +319,7 @@ final class Lookouts: Sendable {
         let key = state.withLock { state -> String? in
             guard !state.isWriting, case .one(let group) = state.interest else { return nil }
             state.isWriting = true
-            return self.key(vacancy.post, of: group)
+            return names.lookouts(of: group) + "\(vacancy.post)"
         }
         guard let key else { return }
         let sent = ElectionInstant.now
@@ -326,10 +327,10 @@ final class Lookouts: Sendable {
             guard let self else { return }
             switch result {
             case .success(let result):
-                if let failure = result.failures.first {
-                    failed(failure.text)
-                } else if let index = result.entries.last?.modifyIndex {
-                    manned(Own(post: vacancy.post, index: index, written: sent), key)
+                if let index = result.entries.last?.modifyIndex {
+                    manned(Own(post: vacancy.post, key: key, index: index, written: sent))
+                } else {
+                    failed(result.failures.first?.text ?? "")
                 }
             case .failure(let error):
                 state.withLock { $0.isWriting = false }
@@ -339,14 +340,14 @@ final class Lookouts: Sendable {
         }
     }
 
-    private func manned(_ own: Own, _ key: String) {
+    private func manned(_ own: Own) {
         let isWanted = state.withLock { state in
             state.isWriting = false
             if state.query != nil { state.own = own }
             return state.query != nil
         }
         // All have left meanwhile.
-        if !isWanted { _ = send([.compareAndDelete(key, own.index)]) }
+        if !isWanted { _ = send([.compareAndDelete(own.key, own.index)]) }
     }
 
     /// Somebody was faster, which the query tells, or has found this post deserted.
@@ -368,8 +369,6 @@ final class Lookouts: Sendable {
         http.send(.put, "txn?", body: KVOperation.body(operations), within: Self.timeout, for: .releases).reply
             .flatMapThrowing { try TransactionResult($0) }
     }
-
-    private func key(_ post: Int, of group: ElectionGroup) -> String { names.lookouts(of: group) + "\(post)" }
 
     /// By this, what is left behind for good is found; see ``ConsulStore/notes(of:until:)``.
     private var expiry: UInt64 { ConsulStore.wallMilliseconds + Self.lifetime }
