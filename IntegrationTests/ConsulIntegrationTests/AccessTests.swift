@@ -11,7 +11,6 @@ import Testing
 @Suite(.needs(.consulTLS), .serialized, .timeLimit(.minutes(1)))
 struct AccessTests {
     private let agent = Agent(.consulTLS)
-    private static let management = "00000000-0000-0000-0000-00000000aaaa"
 
     private func provider(token: String?) throws -> ConsulElectionProvider {
         var settings = try agent.settings()
@@ -54,11 +53,8 @@ struct AccessTests {
     @Test
     func eachRightThatATokenLacksIsFound() async throws {
         func examination(_ rules: String, mode: ConsulMode = .auto) async throws -> StoreFinding {
-            let (name, token) = ("trial-\(UInt32.random(in: 0 ... .max))", UUID().uuidString.lowercased())
-            let policy = try JSONSerialization.data(withJSONObject: ["Name": name, "Rules": rules])
-            try await agent.call("PUT", "acl/policy", String(decoding: policy, as: UTF8.self), token: Self.management)
-            let make = #"{"SecretID":"\#(token)","Policies":[{"Name":"\#(name)"}]}"#
-            try await agent.call("PUT", "acl/token", make, token: Self.management)
+            let name = "trial-\(UInt32.random(in: 0 ... .max))"
+            let token = try await agent.token(rules, policy: name)
             var settings = try agent.settings()
             (settings.token, settings.prefix, settings.mode) = (token, "trial/", mode)
             let findings = try await ConsulElectionProvider(settings).examine()
@@ -84,7 +80,7 @@ struct AccessTests {
             #expect(!finding.isFine && finding.seen.contains(lacks), "\(finding.seen)")
         }
         // What was tried leaves nothing behind.
-        let left = try await agent.call("GET", "kv/trial?recurse", nil, token: Self.management)
+        let left = try await agent.call("GET", "kv/trial?recurse", nil, token: Agent.management)
         #expect(left.status == 404)
     }
 
@@ -92,7 +88,7 @@ struct AccessTests {
     func aTokenThatIsRevokedProlongsNothingAndOneThatIsBackDoes() async throws {
         let token = UUID().uuidString.lowercased()
         let make = #"{"SecretID":"\#(token)","Policies":[{"Name":"elections"}]}"#
-        let made = try await agent.call("PUT", "acl/token", make, token: Self.management)
+        let made = try await agent.call("PUT", "acl/token", make, token: Agent.management)
         let accessor = try #require(
             (JSONSerialization.jsonObject(with: Data(made.body.utf8)) as? [String: Any])?["AccessorID"] as? String
         )
@@ -100,14 +96,14 @@ struct AccessTests {
         let hints = Hints(provider)
         let asker = try Asker(provider)
         let term = try await asker.termSoon()
-        try await agent.call("DELETE", "acl/token/\(accessor)", token: Self.management)
+        try await agent.call("DELETE", "acl/token/\(accessor)", token: Agent.management)
         try await soon("the refusal") {
             guard case .unknown(let error as ElectionError) = try await asker.renew(term) else { return false }
             #expect(error.code == .storeRefused)
             return true
         }
         #expect(try await asker.error()?.code == .storeRefused)
-        try await agent.call("PUT", "acl/token", make, token: Self.management)
+        try await agent.call("PUT", "acl/token", make, token: Agent.management)
         try await soon("the renewal") { if case .renewed = try await asker.renew(term) { true } else { false } }
         #expect(try await asker.termSoon() == term)
         #expect(Set(hints.warnings.map(\.message)).count == hints.warnings.count, "each cause once")

@@ -67,6 +67,21 @@ struct Agent: Sendable {
         return (Int(response.status.code), String(buffer: bytes))
     }
 
+    /// Whose token may do everything, where there is access control.
+    static let management = "00000000-0000-0000-0000-00000000aaaa"
+
+    /// Makes a token with one policy of its own.
+    func token(_ rules: String, policy name: String) async throws -> String {
+        let policy = try JSONSerialization.data(withJSONObject: ["Name": name, "Rules": rules])
+        let rule = try await call("PUT", "acl/policy", String(decoding: policy, as: UTF8.self), token: Self.management)
+        #expect(rule.status == 200, "\(rule.body)")
+        let token = UUID().uuidString.lowercased()
+        let make = #"{"SecretID":"\#(token)","Policies":[{"Name":"\#(name)"}]}"#
+        let made = try await call("PUT", "acl/token", make, token: Self.management)
+        #expect(made.status == 200, "\(made.body)")
+        return token
+    }
+
     /// A session as another program would have it.
     func session(ttl: String = "10s", lockDelay: String = "0s") async throws -> String {
         let body = #"{"TTL":"\#(ttl)","LockDelay":"\#(lockDelay)","Behavior":"release","NodeChecks":[],"Checks":[]}"#

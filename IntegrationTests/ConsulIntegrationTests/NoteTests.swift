@@ -178,14 +178,9 @@ struct NoteAccessTests {
     @Test
     func whoMayNotWriteNotesIsToldWhereAndElectsAllTheSame() async throws {
         let agent = Agent(.consulTLS)
-        let management = "00000000-0000-0000-0000-00000000aaaa"
         let rules =
-            #"key_prefix \"\#(agent.prefix)\" { policy = \"write\" } session_prefix \"\" { policy = \"write\" }"#
-        let name = "narrow-\(Nonce())"
-        try await agent.call("PUT", "acl/policy", #"{"Name":"\#(name)","Rules":"\#(rules)"}"#, token: management)
-        let token = UUID().uuidString.lowercased()
-        let body = #"{"SecretID":"\#(token)","Policies":[{"Name":"\#(name)"}]}"#
-        try await agent.call("PUT", "acl/token", body, token: management)
+            #"key_prefix "\#(agent.prefix)" { policy = "write" } session_prefix "" { policy = "write" }"#
+        let token = try await agent.token(rules, policy: "narrow-\(Nonce())")
         var settings = try agent.settings()
         settings.token = token
         let provider = ConsulElectionProvider(settings)

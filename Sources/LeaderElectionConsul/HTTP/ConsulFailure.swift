@@ -98,7 +98,7 @@ enum ConsulFailure {
                 .storeUnavailable,
                 "Consul at \(place) has no leader among its servers; it works again when most of them are up"
             )
-        case 500... where said.contains("Permission denied") || said.contains("ACL not found"):
+        case 500... where isDenial(said):
             return ElectionError(.storeRefused, "Consul at \(place) refuses this token: \(said)")
         case 400... where said.contains("Invalid Session TTL"):
             return ElectionError(
@@ -117,9 +117,14 @@ enum ConsulFailure {
         }
     }
 
+    /// Whether Consul's access control does not let this token do what was asked.
+    static func isDenial(_ text: String) -> Bool {
+        text.contains("Permission denied") || text.contains("ACL not found")
+    }
+
     /// An operation of a transaction that was refused.
     static func operation(_ text: String, at place: String) -> ElectionError {
-        if text.contains("Permission denied") || text.contains("ACL not found") {
+        if isDenial(text) {
             return ElectionError(
                 .storeRefused,
                 "Consul at \(place) refuses this token (\(shown(text))): it needs key:write for the prefix"

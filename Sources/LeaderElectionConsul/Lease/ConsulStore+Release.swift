@@ -43,7 +43,7 @@ extension ConsulStore {
                 switch outcome {
                 case .applied: answers[index] = .released
                 case .unknown(let error): answers[index] = .unknown(error)
-                case .refused(let text) where text.contains("Permission denied") || text.contains("ACL not found"):
+                case .refused(let text) where ConsulFailure.isDenial(text):
                     answers[index] = .unknown(ConsulFailure.operation(text, at: settings.place))
                 case .refused: break
                 }

@@ -129,7 +129,7 @@ extension ConsulStore {
                         held[request.group] = lease
                     }
                     answers.append((index, .renewed(leaseDuration: request.leaseDuration)))
-                case .refused(let text) where text.contains("Permission denied") || text.contains("ACL not found"):
+                case .refused(let text) where ConsulFailure.isDenial(text):
                     answers.append((index, .unknown(ConsulFailure.operation(text, at: settings.place))))
                 case .refused: open.append(index)
                 }

@@ -59,7 +59,7 @@ extension ConsulStore {
                 case .unknown(let error):
                     watchOver(move, requests[move.request])
                     answers[move.request] = .unknown(error)
-                case .refused(let text) where text.contains("Permission denied") || text.contains("ACL not found"):
+                case .refused(let text) where ConsulFailure.isDenial(text):
                     answers[move.request] = .unknown(ConsulFailure.operation(text, at: settings.place))
                 case .refused: break
                 }

@@ -224,7 +224,7 @@ extension ConsulStore {
     }
 
     private func refusal(_ text: String) -> ElectionError {
-        guard text.contains("Permission denied") || text.contains("ACL not found") else {
+        guard ConsulFailure.isDenial(text) else {
             return ConsulFailure.operation(text, at: settings.place)
         }
         return ElectionError(

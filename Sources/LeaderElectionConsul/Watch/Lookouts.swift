@@ -353,7 +353,7 @@ final class Lookouts: Sendable {
     /// Somebody was faster, which the query tells, or has found this post deserted.
     private func failed(_ text: String) {
         state.withLock { ($0.isWriting, $0.own) = (false, nil) }
-        if text.contains("Permission denied") || text.contains("ACL not found") { refused(ConsulFailure.shown(text)) }
+        if ConsulFailure.isDenial(text) { refused(ConsulFailure.shown(text)) }
     }
 
     private func refused(_ text: String) {
