@@ -178,7 +178,7 @@ struct CrowdTests {
 }
 
 extension PostgresStore {
-    fileprivate func giveHeadStart(of duration: Duration) { headStart = duration }
+    func giveHeadStart(of duration: Duration) { headStart = duration }
 
     /// Whether a lease was given back here, and those who were told first have yet to take it.
     fileprivate var isGivingHeadStart: Bool { watches.contains { $0.watch.assumeIsolated { $0.isWaiting } } }
@@ -206,7 +206,7 @@ extension Contender {
 }
 
 /// A session that listens to what the processes of one election are told.
-private struct Listener {
+struct Listener {
     private let session: TestSession
     private let channel: String
 

@@ -8,8 +8,8 @@ public import Logging
 ///
 /// Each group is a row that is never deleted: it remembers the last term. The lease is timed by the server's clock. One
 /// connection serves any number of groups, and a second one listens for releases, so that a waiting candidate takes
-/// over within milliseconds. A third one is there while notes are used, so that nothing about them can hold up a lease.
-/// Each is opened on first use, and again after a failure.
+/// over within milliseconds. A third one is there while notes cannot share that one, and in a crowd for the leader and the
+/// one that stands behind it. Each is opened on first use, and again after a failure.
 public final class PostgresElectionProvider: PushingProvider, NoteKeepingProvider, TransferringProvider {
     let store: PostgresStore
 
@@ -81,8 +81,8 @@ public final class PostgresElectionProvider: PushingProvider, NoteKeepingProvide
 
     /// One statement for all leases; the rows stay, with their terms.
     ///
-    /// When a single lease is given back and many wait, about three of them are told first. If no grant is heard of within
-    /// five milliseconds, during which the call lasts, a second statement tells all.
+    /// When a single lease is given back and many wait, one of them is told first, or about three. If no grant is heard of
+    /// within five milliseconds, during which the call lasts, a second statement tells all.
     public func release(_ requests: [ReleaseRequest]) async throws -> [ReleaseAnswer] {
         try await store.release(requests)
     }

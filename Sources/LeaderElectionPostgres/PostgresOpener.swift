@@ -12,6 +12,8 @@ final class PostgresOpener: Sendable {
         case listening([SQLName])
         /// For notes, whose table the others do without.
         case notes
+        /// To stand in line behind a leader, and to be one before somebody who does.
+        case standing
     }
 
     /// What was found out while a connection was opened.
@@ -19,6 +21,10 @@ final class PostgresOpener: Sendable {
         var authority = PostgresAuthority(tellsSystem: false, tellsTimeline: false)
         /// The system and its timeline; nil where the server does not tell both.
         var database: String?
+        /// When it was started: no two connections to different servers have it in common.
+        var server: String?
+        /// How long one statement may wait for a lock without anybody being bothered by it.
+        var patienceInLine: Duration?
         var queries: PostgresQueries
         /// What the server knows by name.
         var preparedNames: Set<String> = []
@@ -89,43 +95,66 @@ final class PostgresOpener: Sendable {
         let basics = try connection.execute(
             """
             SELECT pg_backend_pid(), pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean,
-                current_setting('server_encoding')
+                current_setting('server_encoding'), pg_postmaster_start_time()::text
             """,
             until: deadline
         )
         facts.isPooled = basics.integer(0, 0) != Int64(connection.backendProcess)
+        facts.server = basics.text(0, 3)
         switch purpose {
         case .statements:
             try checkBasics(basics)
             try prepareTables(connection, until: deadline)
-            let system = try answer(connection, PostgresAuthority.systemQuery, until: deadline)
-            let timeline = try answer(connection, PostgresAuthority.timelineQuery, until: deadline)
-            let server = PostgresAuthority.Server(system: system, timeline: timeline)
-            facts.authority = PostgresAuthority(tellsSystem: system != nil, tellsTimeline: timeline != nil)
-            facts.database = server.name
-            facts.queries = PostgresQueries(
-                settings: settings,
-                authority: facts.authority,
-                connected: facts.isPooled ? nil : server
-            )
-            if !facts.isPooled {
-                for statement in facts.queries.warmUps {
-                    // What is refused now will be refused when it matters, and told then.
-                    do throws(PQFailure) { try connection.prepare(statement, until: deadline) } catch {
-                        guard error.isConnectionLost else { continue }
-                        throw error
-                    }
-                    facts.preparedNames.insert(statement.name)
-                }
-            }
+            try identify(connection, &facts, until: deadline)
+            try prepare(facts.queries.warmUps, on: connection, &facts, until: deadline)
         case .notes:
             try checkBasics(basics)
             try prepareTables(connection, forNotes: true, until: deadline)
         case .listening(let channels):
             for channel in channels { try connection.execute("LISTEN \(channel.quoted)", until: deadline) }
+        case .standing:
+            let patience = try connection.execute(PostgresQueries.patienceInLine, until: deadline).integer(0, 0)
+            facts.patienceInLine = patience.map { .milliseconds($0) }
+            try identify(connection, &facts, until: deadline)
+            try prepare(facts.queries.warmUpsInLine, on: connection, &facts, until: deadline)
         }
         try connection.startPipeline()
         return Parcel(connection, facts)
+    }
+
+    /// Finds out which database it is, and what can be asked there.
+    private func identify(
+        _ connection: PQConnection,
+        _ facts: inout Facts,
+        until deadline: ElectionInstant
+    ) throws(PQFailure) {
+        let system = try answer(connection, PostgresAuthority.systemQuery, until: deadline)
+        let timeline = try answer(connection, PostgresAuthority.timelineQuery, until: deadline)
+        let server = PostgresAuthority.Server(system: system, timeline: timeline)
+        facts.authority = PostgresAuthority(tellsSystem: system != nil, tellsTimeline: timeline != nil)
+        facts.database = server.name
+        facts.queries = PostgresQueries(
+            settings: settings,
+            authority: facts.authority,
+            connected: facts.isPooled ? nil : server
+        )
+    }
+
+    private func prepare(
+        _ statements: [PostgresStatement],
+        on connection: PQConnection,
+        _ facts: inout Facts,
+        until deadline: ElectionInstant
+    ) throws(PQFailure) {
+        guard !facts.isPooled else { return }
+        for statement in statements {
+            // What is refused now will be refused when it matters, and told then.
+            do throws(PQFailure) { try connection.prepare(statement, until: deadline) } catch {
+                guard error.isConnectionLost else { continue }
+                throw error
+            }
+            facts.preparedNames.insert(statement.name)
+        }
     }
 
     private func checkBasics(_ basics: PQResult) throws(PQFailure) {

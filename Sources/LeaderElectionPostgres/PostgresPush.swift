@@ -16,6 +16,8 @@ actor PostgresPush {
     /// A name that nobody else listens to.
     private nonisolated let testChannel: SQLName
     private nonisolated let lots: PostgresLots
+    /// Where one of a crowd waits behind the leader.
+    private(set) var line: PostgresLine?
 
     private var link: PostgresLink? {
         didSet {
@@ -59,6 +61,7 @@ actor PostgresPush {
     func start() {
         guard !isWanted else { return }
         isWanted = true
+        line = store.map { PostgresLine($0, self, opener) }
         open()
         lookLater()
     }
@@ -69,6 +72,8 @@ actor PostgresPush {
         lookTimer?.cancel()
         lookTimer = nil
         test?.timer.cancel()
+        line?.assumeIsolated { $0.shutDown() }
+        line = nil
         link?.assumeIsolated { $0.close() }
         link = nil
         delivers = false
@@ -106,7 +111,10 @@ actor PostgresPush {
     }
 
     /// The connection for statements cannot be had: perhaps because of this one.
-    func giveWay() { link?.assumeIsolated { $0.hangUp() } }
+    func giveWay() {
+        line?.assumeIsolated { $0.giveWay() }
+        link?.assumeIsolated { $0.hangUp() }
+    }
 
     private func newLink() -> PostgresLink {
         let link = PostgresLink(opener, .listening([settings.channel, lots.own, testChannel]))
@@ -135,6 +143,7 @@ actor PostgresPush {
         test?.timer.cancel()
         test = nil
         delivers = false
+        line?.assumeIsolated { $0.listensNoMore() }
         guard isStillWanted, let link else { return }
         lookLater()
         // Many clients lose a server in the same instant; they do not all come back in the same one.
@@ -162,7 +171,9 @@ actor PostgresPush {
         // A note says nothing about the lease.
         case .noted: break
         case .freed: store?.assumeIsolated { $0.heardOfRelease(of: group) }
-        default: store?.assumeIsolated { $0.heardOfGrant(of: group, term: Self.term(in: notification.payload)) }
+        default:
+            store?.assumeIsolated { $0.heardOfGrant(of: group, term: Self.term(in: notification.payload)) }
+            line?.assumeIsolated { $0.heardOfGrant(of: group) }
         }
         subscribers.send(hint)
     }
@@ -276,6 +287,17 @@ actor PostgresPush {
         lookLater()
     }
 
+    /// Runs a statement on the session that listens; whether there is one.
+    func run(
+        _ sql: String,
+        then finish: @escaping @Sendable (borrowing Result<PostgresLink.Reply, any Error>) -> Void
+    ) -> Bool {
+        guard delivers, let link else { return false }
+        let patience = patience
+        link.assumeIsolated { $0.run({ _ in PostgresStatement(sql) }, timeout: patience, then: finish) }
+        return true
+    }
+
     // MARK: - Whether the connection is still there, and who else is
 
     private static let lockClass = 7306
@@ -329,6 +351,7 @@ actor PostgresPush {
     private func counted(listeners: Int64?, groups: Int64?) {
         self.listeners = Int(listeners ?? 0)
         livingGroups = Int(groups ?? 0)
+        line?.assumeIsolated { $0.listens() }
     }
 }
 #endif

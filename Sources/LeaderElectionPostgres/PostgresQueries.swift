@@ -19,6 +19,10 @@ final class PostgresQueries: Sendable {
     let releaseOne: PostgresStatement
     /// The same, told of on several channels.
     let releaseOneByLot: PostgresStatement
+    /// The same, told to nobody.
+    let releaseUntold: PostgresStatement
+    /// Lets go of the locks of a session that stands in line.
+    let letGoOfAll = PostgresStatement("SELECT pg_advisory_unlock_all()")
     /// Tells everybody of one lease that was given back, if it still is free.
     let tellOfRelease: PostgresStatement
     let holders: PostgresStatement
@@ -49,6 +53,7 @@ final class PostgresQueries: Sendable {
         releaseOne = PostgresStatement(Self.releaseOne(lease: lease, telling: Self.tellRelease(on: "$4::text")))
         let telling = "(SELECT count(\(Self.tellRelease(on: "c.name"))) FROM unnest($4::text[]) AS c(name))"
         releaseOneByLot = PostgresStatement(Self.releaseOne(lease: lease, telling: telling))
+        releaseUntold = PostgresStatement(Self.releaseOne(lease: lease, telling: "NULL"))
         tellOfRelease = PostgresStatement(Self.tellOfRelease(lease: lease, channel: channel))
         holders = PostgresStatement(Self.holders(lease: lease))
         released = PostgresStatement(Self.released(lease: lease))
@@ -78,26 +83,50 @@ final class PostgresQueries: Sendable {
         for _ in 0..<3 { nine.add(integers: []) }
         nine.add(Int64?.none)
         nine.add(0)
-        var freed = PostgresParameters()
-        freed.add("")
-        freed.add(Nonce?.none)
-        freed.add("")
-        freed.add(Nonce?.none)
-        freed.add("{}")
-        freed.add(0)
-        freed.add(0)
-        var released = PostgresParameters()
-        released.add("")
-        released.add(Nonce?.none)
-        released.add(Int64?.none)
+        var released = Self.noRelease
         var releasedByLot = released
         released.add("")
         releasedByLot.add(texts: [])
         return [
-            acquire.with(nine), acquireFreed.with(freed), renew.with(four), release.with(three),
+            acquire.with(nine), acquireFreed.with(Self.noGrant), renew.with(four), release.with(three),
             releaseOne.with(released), releaseOneByLot.with(releasedByLot), holders.with(one),
         ]
     }
+
+    /// The same, of a connection that stands in line.
+    var warmUpsInLine: [PostgresStatement] {
+        [acquireFreed.with(Self.noGrant), releaseUntold.with(Self.noRelease), letGoOfAll]
+    }
+
+    private static var noGrant: PostgresParameters {
+        var parameters = PostgresParameters()
+        parameters.add("")
+        parameters.add(Nonce?.none)
+        parameters.add("")
+        parameters.add(Nonce?.none)
+        parameters.add("{}")
+        parameters.add(0)
+        parameters.add(0)
+        return parameters
+    }
+
+    private static var noRelease: PostgresParameters {
+        var parameters = PostgresParameters()
+        parameters.add("")
+        parameters.add(Nonce?.none)
+        parameters.add(Int64?.none)
+        return parameters
+    }
+
+    /// How long to wait for a lock at a time, in ms: less than what is written to a server's log as slow, or as a lock that is
+    /// waited for, and than what is given up; and short enough that old versions of rows are cleared up meanwhile.
+    static let patienceInLine = """
+        SELECT t.patience, set_config('lock_timeout', t.patience::text, false) FROM (
+            SELECT least(800, greatest(1, min(setting::bigint) * 4 / 5)) AS patience FROM pg_settings WHERE name IN
+            ('deadlock_timeout', 'log_min_duration_statement', 'log_min_duration_sample', 'statement_timeout',
+                'transaction_timeout') AND setting::bigint > 0
+        ) AS t
+        """
 
     /// A grant that is lost in a crash of the server would be granted again, so that "off" and "local" will not do.
     private static let durably = """

@@ -11,7 +11,10 @@ extension PostgresStore {
         return try await inRounds(requests, of: \.group) { requests in
             let timeout = requests.lazy.map(\.timeout).min() ?? attemptTimeout
             // Somebody waits for a single one, and it takes the server half as long.
-            guard requests.count == 1 else { return try await releaseAll(requests, timeout) }
+            guard requests.count == 1 else {
+                leavePlaces(requests.map(\.nonce))
+                return try await releaseAll(requests, timeout)
+            }
             return [try await releaseOne(requests[0], timeout, lots.drawn(among: listeners))]
         }
     }
@@ -37,6 +40,26 @@ extension PostgresStore {
         _ timeout: Duration,
         _ lots: [SQLName]
     ) async throws -> ReleaseAnswer {
+        // From now on: word of a grant can be here before the answer.
+        let watch = GrantWatch()
+        watches.append((request.group, watch))
+        defer { watches.removeAll { $0.watch === watch } }
+        var areFewTold = true
+        var term = try await releaseInLine(request, timeout)
+        if term == nil {
+            areFewTold = !lots.isEmpty
+            leavePlaces([request.nonce])
+            term = try await releaseTold(request, timeout, lots)
+        }
+        guard let term = term ?? nil else { return .notHeld }
+        if areFewTold, await !watch.hears(ofGrantAfter: term, within: headStart) {
+            await tellOfRelease(request.group, term, timeout)
+        }
+        return .released
+    }
+
+    /// - Returns: its term; nil for a lease that was not held.
+    private func releaseTold(_ request: ReleaseRequest, _ timeout: Duration, _ lots: [SQLName]) async throws -> Int64? {
         var parameters = PostgresParameters()
         parameters.add(request.group.name)
         parameters.add(request.nonce)
@@ -48,17 +71,8 @@ extension PostgresStore {
         } else {
             parameters.add((lots.first ?? settings.channel).name)
         }
-        // From now on: word of a grant can be here before the answer.
-        let watch = GrantWatch()
-        if !lots.isEmpty { watches.append((request.group, watch)) }
-        defer { watches.removeAll { $0.watch === watch } }
         let query: PostgresLink.Text = { isByLot ? $0.releaseOneByLot : $0.releaseOne }
-        let term = try await run(query, parameters, timeout, mayBeEmpty: true) { $0.integer(0, 1) }
-        guard let term else { return .notHeld }
-        if !lots.isEmpty, await !watch.hears(ofGrantAfter: term, within: headStart) {
-            await tellOfRelease(request.group, term, timeout)
-        }
-        return .released
+        return try await run(query, parameters, timeout, mayBeEmpty: true) { $0.integer(0, 1) }
     }
 
     /// Tells all of a lease that none of the few has taken as far as is known here: they may be gone, or not want it.

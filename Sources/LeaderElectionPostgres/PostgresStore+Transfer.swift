@@ -7,7 +7,9 @@ extension PostgresStore {
     func transfer(_ requests: [TransferRequest]) async throws -> [TransferAnswer] {
         longestLease = requests.reduce(longestLease) { max($0, $1.leaseDuration) }
         for request in requests { forget(request.group) }
-        return try await inRounds(requests, of: \.group) { try await transferOnce($0) }
+        let answers = try await inRounds(requests, of: \.group) { try await transferOnce($0) }
+        leavePlaces(zip(requests, answers).compactMap { if case .transferred = $1 { $0.nonce } else { nil } })
+        return answers
     }
 
     private struct Transfers: Sendable {

@@ -18,6 +18,8 @@ actor PostgresStore {
     /// The longest lease that anybody asked for here.
     var longestLease = Duration.zero
     private var hasSeenAuthority = false
+    /// Where the connection for statements leads to; nil before there was one.
+    private(set) var server: String?
     private var warnings: Set<String> = []
     /// How long the last caller was ready to wait; what the connection for notifications goes by.
     private(set) var attemptTimeout = Duration.seconds(2)
@@ -50,12 +52,16 @@ actor PostgresStore {
     func acquire(_ requests: [AcquireRequest]) async throws -> [AcquireAnswer] {
         longestLease = requests.reduce(longestLease) { max($0, $1.leaseDuration) }
         groups.formUnion(requests.lazy.map(\.group))
-        return try await inRounds(requests, of: \.group) { try await acquireOnce($0) }
+        let answers = try await inRounds(requests, of: \.group) { try await acquireOnce($0) }
+        takePlaces(requests, answers)
+        return answers
     }
 
     func renew(_ requests: [RenewRequest]) async throws -> [RenewAnswer] {
         longestLease = requests.reduce(longestLease) { max($0, $1.leaseDuration) }
-        return try await inRounds(requests, of: \.group) { try await renewOnce($0) }
+        let answers = try await inRounds(requests, of: \.group) { try await renewOnce($0) }
+        leavePlaces(zip(requests, answers).compactMap { if case .lost = $1 { $0.nonce } else { nil } })
+        return answers
     }
 
     func holders(of groups: [ElectionGroup]) async throws -> [HolderAnswer] {
@@ -138,7 +144,10 @@ actor PostgresStore {
         parameters.add(MetadataText.encode(request.candidate.metadata))
         parameters.add(request.leaseDuration.wholeMilliseconds)
         parameters.add(longestLease.wholeMilliseconds)
-        let term = try await run({ $0.acquireFreed }, parameters, timeout, mayBeEmpty: true) { $0.integer(0, 1) }
+        let link = linkOfNext ?? work
+        let term = try await run({ $0.acquireFreed }, parameters, timeout, mayBeEmpty: true, on: link) { result in
+            result.integer(0, 1)
+        }
         guard let term else { return nil }
         announceSoon(request.group, term)
         return .granted(term: term, leaseDuration: request.leaseDuration)
@@ -244,25 +253,43 @@ actor PostgresStore {
         _ parameters: PostgresParameters,
         _ timeout: Duration,
         mayBeEmpty: Bool = false,
+        on link: PostgresLink? = nil,
         _ read: @escaping @Sendable (PQResult) throws -> Answer
     ) async throws -> Answer {
         let statement: PostgresLink.Text = { query($0).with(parameters) }
-        let (answer, server, sent, received) = try await work.run(statement, timeout: timeout) { reply in
-            let server = reply.result.integer(0, 0)
+        let (answer, times) = try await (link ?? work).run(statement, timeout: timeout) { reply in
+            (try read(reply.result), try Times(of: reply, mayBeEmpty: mayBeEmpty))
+        }
+        saw(times)
+        return answer
+    }
+
+    /// When an answer was given, by the server's clock and by ours.
+    struct Times: Sendable {
+        /// Nil if there is nothing in the answer.
+        let server: Int64?
+        let sent: ElectionInstant
+        let received: ElectionInstant
+
+        init(of reply: borrowing PostgresLink.Reply, mayBeEmpty: Bool) throws {
+            server = reply.result.integer(0, 0)
             guard server != nil || (mayBeEmpty && reply.result.rowCount == 0) else {
                 throw ElectionError(.storeCorrupted, "the database gave an answer without its time")
             }
-            return (try read(reply.result), server, reply.sent, reply.received)
+            sent = reply.sent
+            received = reply.received
         }
-        guard let server else { return answer }
+    }
+
+    func saw(_ times: Times) {
+        guard let server = times.server else { return }
         let jump = clock.observe(
             serverNanoseconds: server &* 1000,
-            sent: sent,
-            received: received,
+            sent: times.sent,
+            received: times.received,
             longestLease: longestLease
         )
         if let jump { warnOfClock(jump) }
-        return answer
     }
 
     private static func naming(_ group: ElectionGroup, _ error: any Error) -> ElectionError {
@@ -307,6 +334,7 @@ actor PostgresStore {
     }
 
     private func connected(_ facts: PostgresOpener.Facts) {
+        server = facts.isPooled ? nil : facts.server
         push?.assumeIsolated { $0.workOpened() }
         // Another database grants nothing while leases of before may last, so that its clock needs no suspicion.
         clock.connected(to: settings.quarantine ? facts.database : nil)
@@ -353,6 +381,9 @@ actor PostgresStore {
         freed[group] = nil
         unannounced[group] = nil
     }
+
+    /// Where one of a crowd waits behind the leader.
+    var line: PostgresLine? { push?.assumeIsolated { $0.line } }
 
     var statementCount: Int { work.assumeIsolated { $0.statementCount } }
     var connectionAttempts: Int { work.assumeIsolated { $0.connectionAttempts } }
