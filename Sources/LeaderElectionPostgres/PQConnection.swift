@@ -30,6 +30,7 @@ final class PQResult {
     deinit { PQclear(pointer) }
 
     var rowCount: Int { Int(PQntuples(pointer)) }
+    var columnCount: Int { Int(PQnfields(pointer)) }
 
     func isNull(_ row: Int, _ column: Int) -> Bool { PQgetisnull(pointer, Int32(row), Int32(column)) != 0 }
 
@@ -185,7 +186,7 @@ final class PQConnection {
         guard PQsetnonblocking(connection, 1) == 0, PQenterPipelineMode(connection) == 1 else { throw lost() }
     }
 
-    /// Puts one statement, a transaction of its own, into the pipeline.
+    /// Puts one statement into the pipeline.
     ///
     /// - Parameter isPrepared: whether the server knows its name; nil for a statement that gets none.
     func send(_ statement: PostgresStatement, isPrepared: Bool?) throws(PQFailure) {
@@ -199,7 +200,12 @@ final class PQConnection {
             }
             return PQsendQueryPrepared(connection, statement.name, count, values, lengths, formats, 0) == 1
         }
-        guard isSent, PQpipelineSync(connection) == 1 else { throw lost() }
+        guard isSent else { throw lost() }
+    }
+
+    /// Ends a group of statements: if one fails, the server goes on after this.
+    func endGroup() throws(PQFailure) {
+        guard PQpipelineSync(connection) == 1 else { throw lost() }
     }
 
     /// Whether something is left that the socket did not take.

@@ -303,17 +303,23 @@ actor PostgresLink {
         var call = call
         call.sent = .now
         let statement = call.statement(open.facts.queries)
-        let isPrepared = open.preparedNames.contains(statement.name)
         let prepares = mayPrepare && !open.facts.isPooled
         open.calls.append(call)
         statementCount += 1
         do throws(PQFailure) {
-            try open.connection.send(statement, isPrepared: prepares ? isPrepared : nil)
-            if prepares, !isPrepared { open.preparedNames.insert(statement.name) }
+            try send(statement, open, prepares)
+            for follower in statement.followers { try send(follower, open, prepares) }
+            try open.connection.endGroup()
             try flush(open)
         } catch {
             end(explained(error))
         }
+    }
+
+    private func send(_ statement: PostgresStatement, _ open: Open, _ prepares: Bool) throws(PQFailure) {
+        let isPrepared = open.preparedNames.contains(statement.name)
+        try open.connection.send(statement, isPrepared: prepares ? isPrepared : nil)
+        if prepares, !isPrepared { open.preparedNames.insert(statement.name) }
     }
 
     private func flush(_ open: Open) throws(PQFailure) {
@@ -352,7 +358,8 @@ actor PostgresLink {
         while let notification = open.connection.nextNotification() { onNotification?(notification) }
         while self.open === open, !open.calls.isEmpty, let event = open.connection.next() {
             switch event {
-            case .result(let result): open.calls[0].result = result
+            case .result(let result):
+                if open.calls[0].result?.columnCount ?? 0 == 0 { open.calls[0].result = result }
             case .failure(let failure):
                 // Later ones only say that the pipeline was aborted by the first.
                 if open.calls[0].failure == nil { open.calls[0].failure = failure }

@@ -314,15 +314,15 @@ actor PostgresPush {
             }
         }
         // Those who come at the same time are not all there yet.
-        probeLater(after: .seconds(2))
+        probeLater(after: .milliseconds(250))
     }
 
-    private func probeLater(after pause: Duration = pauseBetweenProbes) {
+    private func probeLater(after pause: Duration) {
         timer?.cancel()
         timer = SerialThread.engine.schedule(at: .now + pause * Double.random(in: 0.8...1.2)) { [weak self] in
             self?.assumeIsolated { push in
                 push.probe()
-                if push.isWanted { push.probeLater() }
+                if push.isWanted { push.probeLater(after: min(pause * 4, Self.pauseBetweenProbes)) }
             }
         }
     }

@@ -95,7 +95,7 @@ final class PostgresQueries: Sendable {
 
     /// The same, of a connection that stands in line.
     var warmUpsInLine: [PostgresStatement] {
-        [acquireFreed.with(Self.noGrant), releaseUntold.with(Self.noRelease), letGoOfAll]
+        [acquireFreed.with(Self.noGrant), .begin, releaseUntold.with(Self.noRelease), .commit, letGoOfAll]
     }
 
     private static var noGrant: PostgresParameters {

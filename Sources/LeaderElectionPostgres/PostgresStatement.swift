@@ -3,17 +3,31 @@
 internal import ElectionStores
 internal import LeaderElection
 
-/// A text of SQL with the values of its parameters.
+/// A text of SQL with the values of its parameters; most often a transaction of its own.
 struct PostgresStatement: Sendable {
     /// Under which a server remembers the text; two texts never share one.
     let name: String
     let sql: String
     var parameters = PostgresParameters()
+    /// What the server carries out right after it, before it answers anything; if one fails, the rest is left out.
+    ///
+    /// The answer is that of the first that has columns.
+    private(set) var followers: [PostgresStatement] = []
 
     init(_ sql: String) {
         self.sql = sql
         name = "election_" + sql.fingerprint
     }
+
+    /// In a transaction, with something else after its end.
+    func committed(before last: PostgresStatement) -> PostgresStatement {
+        var statement = Self.begin
+        statement.followers = [self, Self.commit, last]
+        return statement
+    }
+
+    static let begin = PostgresStatement("BEGIN")
+    static let commit = PostgresStatement("COMMIT")
 
     func with(_ parameters: PostgresParameters) -> PostgresStatement {
         var statement = self

@@ -186,14 +186,20 @@ actor LeadLock {
         link.assumeIsolated { [timeout] in $0.run({ $0.letGoOfAll }, timeout: timeout) { _ in } }
     }
 
-    /// Runs a statement, and lets go of the lock as soon as it is done.
+    /// Runs a statement, and lets go of the lock as soon as it is committed: before this process has its answer.
     func letGo(
         after statement: @escaping PostgresLink.Text,
         timeout: Duration,
         then finish: @escaping @Sendable (borrowing Result<PostgresLink.Reply, any Error>) -> Void
     ) {
-        link.assumeIsolated { $0.run(statement, timeout: timeout, then: finish) }
-        letGo()
+        isOurs = false
+        link.assumeIsolated { link in
+            link.run({ statement($0).committed(before: $0.letGoOfAll) }, timeout: timeout) { [weak self] outcome in
+                finish(outcome)
+                // The session is left in a transaction that failed.
+                if case .failure = outcome { self?.assumeIsolated { $0.hangUp() } }
+            }
+        }
     }
 }
 #endif

@@ -90,8 +90,14 @@ actor PostgresLine {
     func leads(_ group: ElectionGroup, with nonce: Nonce) {
         turn(to: group)
         role = .leading(nonce)
-        letGoOfNext()
-        review()
+        // After whoever waits to lead.
+        SerialThread.engine.executeLast { [weak self] in
+            self?.assumeIsolated { line in
+                guard line.role == .leading(nonce) else { return }
+                line.letGoOfNext()
+                line.review()
+            }
+        }
     }
 
     /// Whatever was granted with this nonce is over; nobody here waits before it asks again.
@@ -118,6 +124,11 @@ actor PostgresLine {
     /// Somebody else was granted the lease: whoever was next leads now, or has stepped back.
     func heardOfGrant(of group: ElectionGroup) {
         guard group == self.group, role == .waiting, let crowd else { return }
+        if isNext {
+            // The new leader takes its place in front of us.
+            trials = 0
+            return tryLater(.waiting)
+        }
         // A few try, so that hundreds need not find out that they are too late.
         guard crowd <= HintSpread.unspread || Int.random(in: 0..<crowd) < HintSpread.drawn else { return }
         tryToBeNext(within: .milliseconds(10))
@@ -250,7 +261,7 @@ actor PostgresLine {
             // Somebody is in front of us.
             trials = 0
             review()
-        case (.notOurs, .leading): tryLater()
+        case (.notOurs, .leading): tryLater(role)
         case (.gone, .waiting):
             silence()
             // Others may have better luck.
@@ -261,9 +272,11 @@ actor PostgresLine {
     }
 
     /// Whoever is in the wrong place finds that out meanwhile, and leaves it; unless it is stopped.
-    private func tryLater() {
+    private func tryLater(_ role: Role) {
         trials += 1
-        tryAgain(in: .milliseconds(500) * (1 << min(trials, 5)) * Double.random(in: 0.5...1))
+        // The leader first.
+        let share = Double.random(in: role == .waiting ? 1...1.5 : 0.5...1)
+        tryAgain(in: .milliseconds(25) * (1 << min(trials, 9)) * share)
     }
 
     /// Whoever led has let go.
@@ -284,7 +297,7 @@ actor PostgresLine {
     private func standBack() {
         silence()
         lead?.assumeIsolated { $0.letGo() }
-        tryLater()
+        tryLater(.waiting)
     }
 
     private func silence() {
