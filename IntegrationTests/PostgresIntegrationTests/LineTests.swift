@@ -158,6 +158,27 @@ struct LineTests {
         }
     }
 
+    @Test func whoLedAndAsksAnewHasNobodyBehindIt() async throws {
+        try await TestDatabase.with { database in
+            var holder = try Contender("holder", try database.provider(quarantine: false))
+            let others = try (0..<PostgresLine.smallestCrowd).map {
+                try Contender("other \($0)", try database.provider(quarantine: false))
+            }
+            let hints = ([holder] + others).map { Hints(of: $0.provider) }
+            let term = try #require(try await holder.acquire().term)
+            for other in others { #expect(try await other.acquire().record?.term == term) }
+            #expect(try await eventually { await holder.provider.store.isLeadingLine })
+            // As after a pause that was longer than the lease: no renewal says that it is lost.
+            try await database.run("UPDATE \(database.table) SET expires = now()")
+            let next = try #require(try await others[0].acquire().term)
+            holder.nonce = Nonce()
+            #expect(try await holder.acquire().record?.term == next)
+            #expect(await !holder.provider.store.isLeadingLine)
+            #expect(try await eventually { await others[0].provider.store.isLeadingLine })
+            #expect(hints.count == others.count + 1)
+        }
+    }
+
     @Test func aLeaseThatIsHandedOnHasItsLineBehindTheHeir() async throws {
         try await TestDatabase.with { database in
             try await run(on: database) { members in
@@ -211,7 +232,8 @@ struct LineTests {
                     }
                     let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '\(name)'"
                     var found: String?
-                    _ = try await eventually {
+                    // Whoever was next for a moment keeps its connection for half a minute.
+                    _ = try await eventually(within: .seconds(45)) {
                         found = try await database.run(sql)
                         return found == "\(expected)"
                     }

@@ -17,8 +17,8 @@ actor PostgresLine {
         /// Neither leads nor wants to.
         case none
         case waiting
-        /// Leads, with this lease.
-        case leading(Nonce)
+        /// Leads, with this lease; and the incarnation of the candidate that does.
+        case leading(Nonce, by: Nonce)
     }
 
     private nonisolated let subscribers: HintSubscribers
@@ -76,10 +76,14 @@ actor PostgresLine {
     /// Whether the server did not let this process stand in line.
     var isRefused: Bool { lead?.assumeIsolated { $0.isRefused } ?? false }
 
-    /// Another candidate holds the lease.
-    func waits(for group: ElectionGroup) {
-        turn(to: group)
-        if case .leading = role { return }
+    /// A candidate of this process asked for the lease, and another one holds it.
+    func waits(_ request: AcquireRequest) {
+        turn(to: request.group)
+        // Others of this process may wait while one leads; but whoever led and now asks does so no more.
+        if case .leading(let nonce, let leader) = role {
+            guard request.candidate.incarnation == leader else { return }
+            isOver(nonce)
+        }
         if bell != nil { return standBack() }
         guard role == .none else { return }
         role = .waiting
@@ -87,13 +91,14 @@ actor PostgresLine {
     }
 
     /// A candidate of this process was granted the lease.
-    func leads(_ group: ElectionGroup, with nonce: Nonce) {
-        turn(to: group)
-        role = .leading(nonce)
+    func leads(_ request: AcquireRequest) {
+        turn(to: request.group)
+        let role = Role.leading(request.nonce, by: request.candidate.incarnation)
+        self.role = role
         // After whoever waits to lead.
         SerialThread.engine.executeLast { [weak self] in
             self?.assumeIsolated { line in
-                guard line.role == .leading(nonce) else { return }
+                guard line.role == role else { return }
                 line.letGoOfNext()
                 line.review()
             }
@@ -102,7 +107,7 @@ actor PostgresLine {
 
     /// Whatever was granted with this nonce is over; nobody here waits before it asks again.
     func isOver(_ nonce: Nonce) {
-        guard case .leading(nonce) = role else { return }
+        guard case .leading(nonce, _) = role else { return }
         leave()
     }
 
@@ -115,7 +120,7 @@ actor PostgresLine {
         timeout: Duration,
         then finish: @escaping @Sendable (borrowing Result<PostgresLink.Reply, any Error>) -> Void
     ) -> Bool {
-        guard case .leading(nonce) = role, isLeading, let lead else { return false }
+        guard case .leading(nonce, _) = role, isLeading, let lead else { return false }
         lead.assumeIsolated { $0.letGo(after: statement, timeout: timeout, then: finish) }
         leave()
         return true
@@ -183,23 +188,29 @@ actor PostgresLine {
         isAsking = push.assumeIsolated { push in
             push.run("SELECT pg_try_advisory_lock(\(key))") { [weak self] outcome in
                 let isOurs = if case .success(let reply) = outcome { reply.result.flag(0, 0) } else { false }
-                self?.assumeIsolated { $0.mayBeNext(isOurs) }
+                self?.assumeIsolated { $0.mayBeNext(isOurs, key) }
             }
         }
     }
 
-    private func mayBeNext(_ isOurs: Bool) {
+    private func mayBeNext(_ isOurs: Bool, _ key: Int64) {
         // The connection on which it was asked for is gone.
         guard isAsking else { return }
         isAsking = false
-        isNext = isOurs
         guard isOurs else { return }
-        if role == .waiting { review() } else { letGoOfNext() }
+        // This process may have turned to something else meanwhile.
+        guard role == .waiting, key == keys?.next else { return letGo(of: key) }
+        isNext = true
+        review()
     }
 
     private func letGoOfNext() {
         guard isNext, let key = keys?.next else { return }
         isNext = false
+        letGo(of: key)
+    }
+
+    private func letGo(of key: Int64) {
         _ = push?.assumeIsolated { $0.run("SELECT pg_advisory_unlock(\(key))") { _ in } }
     }
 

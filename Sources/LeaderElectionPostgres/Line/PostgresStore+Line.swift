@@ -12,8 +12,8 @@ extension PostgresStore {
             guard let group = only else { return line.leave() }
             for (request, answer) in zip(requests, answers) where request.group == group {
                 switch answer {
-                case .granted: line.leads(group, with: request.nonce)
-                case .held: line.waits(for: group)
+                case .granted: line.leads(request)
+                case .held: line.waits(request)
                 case .deferred, .unknown: break
                 }
             }
